@@ -1,0 +1,106 @@
+"""What the engine and the use-cases need of the database. Every method is one round trip and one
+transaction; every method may raise domain.errors.Unavailable."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from domain.ids import AgentId, AttemptId, CampaignId, EngineId, LeadId, ShiftId
+from domain.outcome import LeadState
+from domain.records import (
+    AgentInterval,
+    AgentRow,
+    AttemptFinal,
+    CampaignRow,
+    ClaimedLead,
+    Disposition,
+    Intent,
+    IntentOrder,
+    LeadCard,
+    NextStep,
+    RecordingRow,
+)
+
+
+class DialStore(Protocol):
+    async def claim(
+        self, campaign: CampaignId, engine: EngineId, limit: int, free_agents: Collection[AgentId]
+    ) -> Sequence[ClaimedLead]:
+        """Move up to `limit` due leads whose window is open from the queue to `inflight`, promises
+        first, then hot, warm, cold. A personal promise is taken only while its agent is in
+        `free_agents` or its `agent_until` has passed. A number already in flight stays queued."""
+        ...
+
+    async def unclaim(self, attempts: Collection[AttemptId]) -> None:
+        """Put claimed leads back to where they stood. Rows already of state `intent` are left alone."""
+        ...
+
+    async def intend(
+        self,
+        engine: EngineId,
+        node: str,
+        node_incarnation: str,
+        max_counted: int,
+        max_promise: int,
+        max_uncounted_per_day: int,
+        orders: Sequence[IntentOrder],
+    ) -> Sequence[Intent]:
+        """The single compliance gate, committed before anything is dialled. A refused lead leaves
+        `inflight` in the same transaction: back to the queue (window, lease, state), or to its final
+        state (dnc, attempts) with its BLOCKED row."""
+        ...
+
+    async def finish(self, finals: Sequence[AttemptFinal]) -> None:
+        """Delete the in-flight rows, insert the attempts, update leads, numbers and promises, requeue.
+        Safe to repeat: an attempt without an in-flight row is skipped."""
+        ...
+
+    async def record_disposition(self, disposition: Disposition, step: NextStep) -> None:
+        """Insert the disposition, the promise or the do-not-call entry it brings, and the lead's step."""
+        ...
+
+    async def leftovers(self, engine: EngineId) -> Sequence[AttemptFinal]:
+        """In-flight intents of engines that are gone, as attempts with outcome UNKNOWN, to be completed."""
+        ...
+
+    async def queue_depth(self, campaign: CampaignId) -> tuple[int, datetime | None]:
+        """Leads due and open now, and when the next one becomes due (None: nothing is queued)."""
+        ...
+
+    async def lead_states(self, campaign: CampaignId) -> dict[LeadState, int]: ...
+
+    async def lead_card(self, lead: LeadId) -> LeadCard: ...
+
+
+class EngineStore(Protocol):
+    async def start_engine(self, host: str) -> EngineId: ...
+
+    async def end_engine(self, engine: EngineId) -> None: ...
+
+    async def take_lease(self, campaign: CampaignId, engine: EngineId, seconds: float) -> bool:
+        """Take or renew; False if another engine holds it."""
+        ...
+
+    async def running_campaigns(self) -> Sequence[CampaignRow]: ...
+
+    async def campaign_agents(self, campaign: CampaignId) -> Sequence[AgentRow]: ...
+
+    async def start_shift(self, agent: AgentId, at: datetime) -> ShiftId:
+        """An open shift left by a crash is closed first."""
+        ...
+
+    async def end_shift(self, shift: ShiftId, at: datetime) -> None: ...
+
+    async def record_intervals(self, intervals: Sequence[AgentInterval]) -> None: ...
+
+
+class RecordingStore(Protocol):
+    async def begin(self, attempt: AttemptId, campaign: CampaignId, path: str, at: datetime) -> None: ...
+
+    async def stored(self, row: RecordingRow) -> None: ...
+
+    async def lost(self, attempt: AttemptId) -> None: ...
+
+    async def unfinished(self) -> Sequence[tuple[AttemptId, CampaignId, str]]: ...
