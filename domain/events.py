@@ -155,6 +155,20 @@ class EndTimeout:
 
 
 @dataclass(frozen=True, slots=True)
+class Overdue:
+    """Longer than its ring time-out without any end: the switch was asked for more than it did."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelVanished:
+    """After a broken link the switch no longer shows the channel: its end was not seen."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class StopAsked:
     """The engine is closing: hang up."""
 
@@ -176,6 +190,8 @@ EngineCallEvent = (
     | BridgeFailed
     | NoAgentInTime
     | EndTimeout
+    | Overdue
+    | ChannelVanished
     | StopAsked
     | NodeLost
 )
