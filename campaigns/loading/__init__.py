@@ -1,0 +1,1 @@
+"""From a file of leads to rows: detect, read, map, load."""
