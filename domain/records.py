@@ -39,10 +39,13 @@ class CampaignRow:
 
 @dataclass(frozen=True, slots=True)
 class AgentRow:
+    """wanted: what the agent asked for: ready, paused or offline; the engine follows it."""
+
     id: AgentId
     login: str
     name: str
     endpoint: str
+    wanted: str = "offline"
 
 
 @dataclass(frozen=True, slots=True)

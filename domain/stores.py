@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from domain.disposition import DispositionKind
 from domain.ids import AgentId, AttemptId, CampaignId, EngineId, LeadId, ShiftId
 from domain.outcome import LeadState
 from domain.records import (
@@ -86,6 +87,12 @@ class EngineStore(Protocol):
     async def running_campaigns(self) -> Sequence[CampaignRow]: ...
 
     async def campaign_agents(self, campaign: CampaignId) -> Sequence[AgentRow]: ...
+
+    async def floor_plan(self) -> Sequence[tuple[AgentRow, frozenset[CampaignId]]]:
+        """Every agent, what he wants (ready, paused, offline) and the campaigns he is assigned to."""
+        ...
+
+    async def disposition_kinds(self) -> dict[str, DispositionKind]: ...
 
     async def start_shift(self, agent: AgentId, at: datetime) -> ShiftId:
         """An open shift left by a crash is closed first."""

@@ -120,7 +120,9 @@ CREATE TABLE agent (
     id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     login     text NOT NULL UNIQUE CHECK (login <> ''),
     name      text NOT NULL,
-    endpoint  text NOT NULL UNIQUE  -- the agent's SIP endpoint on the switch
+    endpoint  text NOT NULL UNIQUE,  -- the agent's SIP endpoint on the switch
+    -- what the agent asks for; the engine that runs his campaign follows it
+    wanted    text NOT NULL DEFAULT 'offline' CHECK (wanted IN ('offline', 'ready', 'paused'))
 );
 
 CREATE TABLE campaign_agent (

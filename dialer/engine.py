@@ -1,0 +1,210 @@
+"""The engine: one event pump, the live calls, the floor, and one pacing loop per running campaign."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from dialer.calls import Calls
+from dialer.campaign_loop import CampaignLoop, LiveWindow
+from dialer.executor import Executor, Recorder
+from dialer.floor import Floor
+from dialer.reconcile import close_leftovers, close_strangers
+from dialer.results import Results
+from dialer.tasks import Tasks
+from dialer.writer import Writer
+from domain.clock import Clock
+from domain.disposition import DispositionKind
+from domain.errors import DialerError
+from domain.events import ChannelVanished, LinkDown, LinkUp, NodeLost, StopAsked
+from domain.ids import CampaignId, EngineId
+from domain.outcome import AgentState
+from domain.ports import Telephony
+from domain.records import AgentRow, CampaignRow
+from domain.stores import DialStore, EngineStore
+
+log = structlog.get_logger()
+
+#: Between two looks at which campaigns run and which agents want to work, seconds.
+LOOK_ROUND_S = 1.0
+#: Calls that are up at the stop are given this long to be hung up and written, seconds.
+STOP_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineParts:
+    telephony: Telephony
+    dial_store: DialStore
+    engine_store: EngineStore
+    live_window: LiveWindow
+    recorder: Recorder
+    clock: Clock
+    kinds: Mapping[str, DispositionKind]
+    host: str
+    node: str
+
+
+class Engine:
+    """`run` until `stop`. Everything happens on one event loop; nothing here blocks it."""
+
+    def __init__(self, parts: EngineParts) -> None:
+        self._parts = parts
+        self._tasks = Tasks()
+        self.writer = Writer(parts.dial_store, parts.engine_store)
+        self.calls = Calls()
+        self.floor = Floor(
+            parts.telephony, parts.engine_store, self.writer, parts.clock, self._tasks, self.calls.deliver
+        )
+        self.executor = Executor(
+            parts.telephony, self.floor, self.writer, parts.recorder, parts.clock, self._tasks, self.calls
+        )
+        self.results = Results(self.floor, self.writer, parts.clock, parts.kinds)
+        self.loops: dict[CampaignId, CampaignLoop] = {}
+        self._incarnation: str | None = None
+        self._linked = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self.engine_id = EngineId(0)
+        self.floor.observe(lambda _change: self._wake())
+        self.calls.observe_finished(lambda _actor, _final: self._wake())
+
+    # ---- life -------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Raises what made the start impossible (database or switch away, access denied)."""
+        parts = self._parts
+        self.engine_id = await parts.engine_store.start_engine(parts.host)
+        log.info("engine.started", engine_id=self.engine_id)
+        writing = asyncio.create_task(self.writer.run(), name="writer")
+        pumping = asyncio.create_task(self._pump(), name="events")
+        try:
+            await self._linked.wait()
+            await close_leftovers(
+                parts.dial_store, self.engine_id, await parts.engine_store.running_campaigns(), parts.clock
+            )
+            while not self._stopping.is_set():
+                await self._look_round()
+                try:
+                    await asyncio.wait_for(self._stopping.wait(), LOOK_ROUND_S)
+                except TimeoutError:
+                    continue
+        finally:
+            await self._close()
+            self.writer.close()
+            await writing
+            pumping.cancel()
+            await asyncio.wait((pumping,))
+            await self._tasks.close()
+            await parts.engine_store.end_engine(self.engine_id)
+            log.info("engine.stopped", engine_id=self.engine_id)
+
+    def stop(self) -> None:
+        """Ask for an orderly end: no new call, live calls hung up, every row written."""
+        self._stopping.set()
+
+    async def _close(self) -> None:
+        for loop in self.loops.values():
+            await loop.close()
+        now = self._parts.clock.now()
+        for actor in self.calls.all():
+            actor.deliver(StopAsked(now))
+        await self._wait_until(lambda: len(self.calls) == 0, STOP_S)
+        for agent in self.floor.working():
+            if self.floor.agent(agent).state is AgentState.WRAPUP:
+                self.results.expire(agent)
+            self.floor.sign_off(agent)
+        await self._wait_until(lambda: not self.floor.working(), STOP_S)
+        for loop in self.loops.values():
+            await loop.disarm()
+
+    async def _wait_until(self, done: Callable[[], bool], seconds: float) -> None:
+        deadline = self._parts.clock.monotonic() + seconds
+        while not done() and self._parts.clock.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+
+    # ---- events from the switch ------------------------------------------------------------------
+
+    async def _pump(self) -> None:
+        telephony = self._parts.telephony
+        while True:
+            event = await telephony.next_event()
+            match event:
+                case LinkUp():
+                    await self._link_up(event)
+                case LinkDown():
+                    log.warning("switch.link_down", reason=event.reason)
+                    self._linked.clear()
+                case _:
+                    if not self.calls.on_channel_event(event):
+                        self.floor.on_telephony(event)
+
+    async def _link_up(self, event: LinkUp) -> None:
+        parts = self._parts
+        restarted = self._incarnation not in (None, event.incarnation)
+        self._incarnation = event.incarnation
+        log.info("switch.link_up", restarted=restarted)
+        if restarted:
+            self.calls.node_lost(NodeLost(parts.clock.now()))
+            self.floor.lose_all_legs()
+        asked_at = parts.clock.monotonic()
+        try:
+            snapshot = await parts.telephony.snapshot()
+        except DialerError as error:
+            log.warning("switch.snapshot_failed", error=type(error).__name__)
+            return
+        present = {channel.channel for channel in snapshot.channels}
+        self.calls.vanish_missing(present, ChannelVanished(parts.clock.now()), asked_at)
+        known = {actor.call.channel for actor in self.calls.all()} | self.floor.channels()
+        await close_strangers(parts.telephony, snapshot, known)
+        for loop in self.loops.values():
+            loop.forget_gate()
+        self._linked.set()
+        self._wake()
+
+    # ---- once a second ----------------------------------------------------------------------------
+
+    async def _look_round(self) -> None:
+        store = self._parts.engine_store
+        try:
+            await self._follow_campaigns(await store.running_campaigns())
+            if self._linked.is_set():
+                await self._follow_agents(await store.floor_plan())
+        except DialerError as error:
+            log.warning("engine.look_round_failed", error=type(error).__name__)
+
+    async def _follow_campaigns(self, rows: Sequence[CampaignRow]) -> None:
+        running = {row.id: row for row in rows}
+        for campaign_id in [known for known in self.loops if known not in running]:
+            await self.loops.pop(campaign_id).close()
+        for campaign_id, row in running.items():
+            present = self.loops.get(campaign_id)
+            if present is not None:
+                present.update(row)
+            else:
+                loop = CampaignLoop(
+                    row, self.engine_id, self._parts, self.calls, self.floor, self.executor, self.incarnation
+                )
+                self.loops[campaign_id] = loop
+                loop.start()
+
+    async def _follow_agents(self, plan: Sequence[tuple[AgentRow, frozenset[CampaignId]]]) -> None:
+        for row, campaigns in plan:
+            match row.wanted:
+                case "ready":
+                    await self.floor.sign_on(row, campaigns)
+                    self.floor.make_ready(row.id)
+                case "paused":
+                    await self.floor.sign_on(row, campaigns)
+                    self.floor.pause(row.id)
+                case _:
+                    self.floor.sign_off(row.id)
+
+    def incarnation(self) -> str:
+        return self._incarnation or ""
+
+    def _wake(self) -> None:
+        for loop in self.loops.values():
+            loop.wake()
+
