@@ -38,7 +38,9 @@ class Phone:
 
 
 #: Spaces and dashes that word processors put into numbers; anything else outside ASCII is refused.
-_TYPOGRAPHY = str.maketrans({c: " " for c in "\t\u00a0\u2007\u2009\u202f"} | {c: "-" for c in "\u2010\u2011\u2012\u2013\u2014\u2212"})  # fmt: skip
+_SPACES = "\t\u00a0\u2007\u2009\u202f"
+_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"
+_TYPOGRAPHY = str.maketrans(_SPACES + _DASHES, " " * len(_SPACES) + "-" * len(_DASHES))
 _EXPONENT = re.compile(r"\d+(?:[.,]\d+)?[eE]\+?\d{1,2}", re.ASCII)
 _FLOAT = re.compile(r"(\d{10,15})\.0+", re.ASCII)
 _EXTENSION = re.compile(r"(?:доб(?:авочный|\.)?|вн(?:утр)?\.?|ext(?:ension|\.)?|[xх#])\s*\.?\s*\d{1,6}$", re.IGNORECASE)
@@ -145,7 +147,10 @@ def _refused_by_plan(digits: str) -> PhoneProblem | None:
         number = phonenumbers.parse("+" + digits, None)
     except phonenumbers.NumberParseException:
         return PhoneProblem.NOT_VALID
-    if phonenumbers.region_code_for_country_code(number.country_code) == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY:
+    if (
+        phonenumbers.region_code_for_country_code(number.country_code or 0)
+        == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY
+    ):
         return PhoneProblem.SATELLITE
     if phonenumbers.number_type(number) in _NEVER:
         return PhoneProblem.PREMIUM

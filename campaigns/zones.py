@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 import phonenumbers
 from phonenumbers import timezone as number_zones
 
-_OFFSET = re.compile(r"(msk|мск|utc|gmt|ютс|гмт)?\s*(?:([+-])\s*(\d{1,2})(?::?(00))?)?(?:\s*(?:ч|час\w*)\.?)?", re.IGNORECASE)  # fmt: skip
+_OFFSET = re.compile(r"(msk|мск|utc|gmt)?\s*(?:([+-])\s*(\d{1,2})(?::?00)?)?(?:\s*(?:ч|час\w*)\.?)?", re.IGNORECASE)
 _MOSCOW_HOURS = 3
 _NOISE = re.compile(r"\b(?:г|гор|город|м|місто|обл|область|респ|республика|край|city|region)\b\.?", re.IGNORECASE)
 _SPACES = re.compile(r"[\s.,]+")
@@ -60,7 +60,9 @@ _PLACES: Mapping[str, str] = {
     "Europe/Minsk": "минск мінск minsk",
 }
 
-_CITY_ZONES = {name.replace("~", " ").replace("ё", "е"): zone for zone, names in _PLACES.items() for name in names.split()}  # fmt: skip
+_CITY_ZONES = {
+    name.replace("~", " ").replace("ё", "е"): zone for zone, names in _PLACES.items() for name in names.split()
+}
 
 
 @lru_cache(maxsize=4096)
@@ -104,7 +106,7 @@ def _by_offset(cell: str) -> str | None:
     found = _OFFSET.fullmatch(cell)
     if not found or not (found.group(1) or found.group(2)):
         return None
-    word, sign, hours, _minutes = found.groups()
+    word, sign, hours = found.groups()
     moscow = word is not None and word.casefold() in ("msk", "мск")
     offset = int(hours or 0) * (-1 if sign == "-" else 1) + (_MOSCOW_HOURS if moscow else 0)
     if not -12 <= offset <= 14:

@@ -27,6 +27,7 @@ _SIGNATURES = (
     (b"%PDF", "a PDF document"),
     (b"\x1f\x8b", "a gzip archive"),
 )
+_CONTROLS = tuple(bytes([code]) for code in range(1, 7))
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -142,9 +143,13 @@ def _refuse_other_kinds(name: str, head: bytes) -> None:
 
 
 def _refuse_undefined(name: str, chunk: bytes) -> None:
-    # 0x98 is the one byte that windows-1251 leaves out; control bytes mean a picture or an archive.
-    if b"\x98" in chunk or any(chunk.count(code) for code in (b"\x01", b"\x02", b"\x03", b"\x04", b"\x05", b"\x06")):
+    if any(code in chunk for code in _CONTROLS):
         raise _binary(name)
+    # The one byte that windows-1251 leaves out, and common in Cyrillic UTF-8.
+    if b"\x98" in chunk:
+        raise BadInput(
+            _("{file} is neither UTF-8 nor windows-1251 throughout. Save it again as CSV UTF-8.").format(file=name)
+        )
 
 
 def _binary(name: str) -> BadInput:

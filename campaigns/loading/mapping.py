@@ -44,7 +44,7 @@ class ColumnMapping:
         index = self.columns.get(role)
         return cells[index].strip() if index is not None and index < len(cells) else ""
 
-    def extra(self, cells: Sequence[str]) -> dict[str, str]:
+    def unmapped(self, cells: Sequence[str]) -> dict[str, str]:
         """The columns without a role, for the agent's card."""
         taken = set(self.columns.values())
         return {
