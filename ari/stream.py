@@ -43,6 +43,10 @@ class EventClient(aioari.Client):  # type: ignore[misc]  # aioari has no types
         on_garbage: Callable[[], None],
     ) -> None:
         super().__init__(base_url, http)
+        # The library sets these in `init` only; looked up before it, its __getattr__ never ends.
+        self.repositories: dict[str, Any] = {}
+        self.websockets: set[aiohttp.ClientWebSocketResponse] = set()
+        self.event_listeners: dict[str, list[Any]] = {}
         self._http = http
         self._base_url = base_url
         self._on_garbage = on_garbage
