@@ -9,7 +9,7 @@ from typing import Protocol, assert_never
 
 import structlog
 
-from campaigns.rules import after_attempt
+from campaigns.rules import CampaignRules, after_attempt
 from dialer.call_actor import CallActor
 from dialer.floor import Conversation, Floor
 from dialer.tasks import Tasks
@@ -30,9 +30,10 @@ from domain.commands import (
 )
 from domain.errors import DialerError, InDoubt, TelephonyError, Unavailable
 from domain.events import BridgeFailed, OriginateRefused, PlaybackEnded
-from domain.ids import AttemptId, CampaignId, message_playback
+from domain.ids import AttemptId, CampaignId, EngineId, message_playback
+from domain.outcome import HangupBy, Outcome
 from domain.ports import OriginateOrder, Telephony
-from domain.records import AttemptFinal
+from domain.records import AttemptFinal, CampaignRow, ClaimedLead
 
 log = structlog.get_logger()
 
@@ -44,7 +45,7 @@ LONGEST_CALL_S = 4 * 3600
 
 
 class Recorder(Protocol):
-    async def start(self, attempt: AttemptId, campaign: CampaignId, channel: str) -> None: ...
+    def start(self, attempt: AttemptId, campaign: CampaignId, channel: str) -> None: ...
 
     def finish(self, attempt: AttemptId) -> None: ...
 
@@ -88,7 +89,8 @@ class Executor:
                 self._tasks.spawn(self._bridge(actor, bridge), name="bridge")
             case ConversationBegan(agent=agent):
                 self._floor.conversation_began(agent)
-                self._tasks.spawn(self._record(actor), name="record")
+                lead = actor.context.lead
+                self._recorder.start(lead.attempt, lead.campaign, actor.call.channel)
                 self._tasks.spawn(self._bound_length(actor), name="bound-length")
             case ReleaseAgent(agent=agent, talked=talked):
                 self._floor.release(agent, talked=talked)
@@ -140,13 +142,6 @@ class Executor:
         except DialerError as error:
             log.warning("bridge.failed", attempt_id=actor.context.lead.attempt, error=type(error).__name__)
             actor.deliver(BridgeFailed(self._clock.now()))
-
-    async def _record(self, actor: CallActor) -> None:
-        lead = actor.context.lead
-        try:
-            await self._recorder.start(lead.attempt, lead.campaign, actor.call.channel)
-        except DialerError as error:
-            log.error("recording.not_started", attempt_id=lead.attempt, error=type(error).__name__)
 
     async def _bound_length(self, actor: CallActor) -> None:
         try:
@@ -221,6 +216,45 @@ def attempt_final(actor: CallActor, now: datetime) -> AttemptFinal:
         rules_version=context.intent.rules_version,
         next=after_attempt(context.rules, lead, call.outcome, call.counted, now),
         pacing=context.pacing,
+    )
+
+
+def not_placed(
+    lead: ClaimedLead,
+    now: datetime,
+    campaign: CampaignRow,
+    rules: CampaignRules,
+    engine: EngineId,
+    node: str,
+    node_incarnation: str,
+) -> AttemptFinal:
+    """The row of an intent that certainly never became an order to the switch."""
+    return AttemptFinal(
+        attempt=lead.attempt,
+        lead=lead.lead,
+        number_id=lead.number_id,
+        campaign=lead.campaign,
+        list=lead.list,
+        temperature=lead.temperature,
+        agent=None,
+        promise=lead.promise,
+        outcome=Outcome.NOT_PLACED,
+        counted=False,
+        started_at=now,
+        ringing_at=None,
+        answered_at=None,
+        bridged_at=None,
+        ended_at=now,
+        sip_code=None,
+        q850=None,
+        hangup_by=HangupBy.ENGINE,
+        message_heard=None,
+        trunk=campaign.trunk,
+        node=node,
+        node_incarnation=node_incarnation,
+        engine=engine,
+        rules_version=campaign.rules_version,
+        next=after_attempt(rules, lead, Outcome.NOT_PLACED, False, now),
     )
 
 

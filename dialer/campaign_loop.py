@@ -1,0 +1,331 @@
+"""One campaign's pacing loop: numbers in, a decision out, then claim, intent and launch.
+
+The loop is the only place that places calls, and every call it places has passed the intent
+statement, which is committed first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from campaigns.rules import CampaignRules
+from dialer.call_actor import CallActor, CallContext
+from dialer.calls import Calls
+from dialer.executor import Executor, not_placed
+from dialer.floor import Conversation, Floor
+from dialer.limits import LaunchLog
+from dialer.pacing_snapshot import pacing_snapshot
+from domain.clock import Clock
+from domain.errors import DialerError
+from domain.events import AgentReserved, OriginateRefused
+from domain.ids import CampaignId, EngineId
+from domain.ports import Telephony
+from domain.records import CampaignRow, ClaimedLead, Intent, IntentOrder
+from domain.stores import DialStore, EngineStore
+from pacing.decide import decide
+from pacing.model import Decision
+
+log = structlog.get_logger()
+
+#: The lease's length, and the part of it in which the engine still trusts it, seconds.
+LEASE_S = 5.0
+TRUST_S = 4.0
+#: Between two renewals, and between two looks at the abandonment window, seconds.
+RENEW_S = 1.0
+#: Two decisions are at least this far apart, so that a burst of events costs one of them, seconds.
+TICK_GAP_S = 0.02
+#: A tick comes at least this often, seconds.
+TICK_S = 0.5
+#: An empty queue is asked again after this long, seconds.
+EMPTY_S = 0.25
+#: Leads claimed ahead of need; small, so that rules and lists that change take effect at once.
+CLAIM_AHEAD = 4
+
+
+class LiveWindow(Protocol):
+    async def abandonment(self, campaign: CampaignId, now: datetime) -> tuple[int, int]:
+        """(abandoned, answered by a person) over the profile's window that ends now."""
+        ...
+
+
+class LoopParts(Protocol):
+    @property
+    def telephony(self) -> Telephony: ...
+    @property
+    def dial_store(self) -> DialStore: ...
+    @property
+    def engine_store(self) -> EngineStore: ...
+    @property
+    def live_window(self) -> LiveWindow: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def node(self) -> str: ...
+
+
+class CampaignLoop:
+    def __init__(
+        self,
+        row: CampaignRow,
+        engine: EngineId,
+        parts: LoopParts,
+        calls: Calls,
+        floor: Floor,
+        executor: Executor,
+        incarnation: Callable[[], str],
+    ) -> None:
+        self.row = row
+        self.rules = CampaignRules.from_document(row.rules)
+        self.decision: Decision | None = None
+        self.waiting_leads = 0
+        self.abandoned = 0
+        self.answered = 0
+        self._engine = engine
+        self._parts = parts
+        self._calls = calls
+        self._floor = floor
+        self._executor = executor
+        self._incarnation = incarnation
+        self._hopper: deque[ClaimedLead] = deque()
+        self._doubtful: list[ClaimedLead] = []
+        self._launches = LaunchLog()
+        self._woken = asyncio.Event()
+        self._gate: str | None = None
+        self._trusted_until = float("-inf")
+        self._renew_at = float("-inf")
+        self._claim_at = float("-inf")
+        self._task: asyncio.Task[None] | None = None
+
+    # ---- life -----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name=f"campaign-{self.row.id}")
+
+    def wake(self) -> None:
+        """Something changed that a decision depends on."""
+        self._woken.set()
+
+    def update(self, row: CampaignRow) -> None:
+        """The campaign as the manager has it now."""
+        if row.rules_version != self.row.rules_version:
+            self.rules = CampaignRules.from_document(row.rules)
+            log.info("campaign.rules_changed", campaign_id=row.id, rules_version=row.rules_version)
+        self.row = row
+
+    async def close(self) -> None:
+        """No new call from now on; leads claimed ahead go back to the queue."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait((self._task,))
+            self._task = None
+        await self._return_hopper()
+
+    async def disarm(self) -> None:
+        """Close this engine's outbound gate on the switch."""
+        if self._gate is not None:
+            try:
+                await self._parts.telephony.disarm_trunk(self.row.trunk, int(self._engine))
+            except DialerError as error:
+                log.warning("gate.not_closed", error=type(error).__name__)
+            self._gate = None
+
+    def forget_gate(self) -> None:
+        """The link to the switch was new: open the gate again before the next call."""
+        self._gate = None
+
+    # ---- the loop ---------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while True:
+            self._woken.clear()
+            try:
+                await self._tick()
+            except DialerError as error:
+                log.warning("campaign.tick_failed", campaign_id=self.row.id, error=type(error).__name__)
+                await asyncio.sleep(RENEW_S)
+            except Exception:
+                # One bad tick must not end the campaign: the next one starts from the rows again.
+                log.exception("campaign.tick_crashed", campaign_id=self.row.id)
+                await asyncio.sleep(RENEW_S)
+            await asyncio.sleep(TICK_GAP_S)
+            try:
+                await asyncio.wait_for(self._woken.wait(), TICK_S)
+            except TimeoutError:
+                continue
+
+    async def _tick(self) -> None:
+        if not await self._may_dial():
+            return
+        await self._settle_doubtful()
+        await self._fill_hopper()
+        decision = self._decide()
+        if decision.launch > 0:
+            await self._launch(decision)
+
+    async def _may_dial(self) -> bool:
+        """Lease held and trusted, link up, gate open."""
+        clock = self._parts.clock
+        now = clock.monotonic()
+        if now >= self._renew_at:
+            asked_at = now
+            held = await self._parts.engine_store.take_lease(self.row.id, self._engine, LEASE_S)
+            self._trusted_until = asked_at + TRUST_S if held else float("-inf")
+            self._renew_at = clock.monotonic() + RENEW_S
+            self.abandoned, self.answered = await self._parts.live_window.abandonment(self.row.id, clock.now())
+        if clock.monotonic() >= self._trusted_until or not self._parts.telephony.is_up:
+            return False
+        if self._gate is None:
+            self._gate = await self._parts.telephony.arm_trunk(self.row.trunk, int(self._engine))
+        return True
+
+    async def _fill_hopper(self) -> None:
+        now = self._parts.clock.monotonic()
+        free = self._floor.free(self.row.id)
+        wanted = max(len(free), 1) + CLAIM_AHEAD - len(self._hopper)
+        if not self._floor.agents_of(self.row.id) or wanted <= 0 or now < self._claim_at:
+            return
+        claimed = await self._parts.dial_store.claim(self.row.id, self._engine, wanted, free)
+        self._hopper.extend(claimed)
+        if len(claimed) < wanted:
+            self._claim_at = now + EMPTY_S
+
+    def _decide(self) -> Decision:
+        snapshot = pacing_snapshot(
+            row=self.row,
+            rules=self.rules,
+            agents=self._floor.agents_of(self.row.id),
+            calls=self._calls.of(self.row.id),
+            trunk_lines=self._calls.lines_of(self.row.trunk),
+            launch_ages=self._launches.ages(self._parts.clock.monotonic()),
+            leads_ready=len(self._hopper),
+            abandoned=self.abandoned,
+            answered=self.answered,
+            clock=self._parts.clock,
+        )
+        decision = decide(snapshot)
+        if self.decision is None or decision.launch > 0 or decision.reason != self.decision.reason:
+            log.debug("pacing.decided", campaign_id=self.row.id, launch=decision.launch, reason=decision.reason)
+        self.decision = decision
+        return decision
+
+    async def _launch(self, decision: Decision) -> None:
+        chosen: list[tuple[ClaimedLead, AgentReserved | None]] = []
+        held: list[ClaimedLead] = []
+        while self._hopper and len(chosen) < decision.launch:
+            lead = self._hopper.popleft()
+            if lead.promised_agent is None and not lead.needs_agent:
+                chosen.append((lead, None))
+                continue
+            reserved = self._reserve_beforehand(lead)
+            if reserved is None:
+                held.append(lead)
+            else:
+                chosen.append((lead, reserved))
+        if held:
+            await self._parts.dial_store.unclaim([lead.attempt for lead in held])
+            self._claim_at = self._parts.clock.monotonic() + EMPTY_S
+        if chosen:
+            await self._intend_and_place(chosen, decision)
+
+    def _reserve_beforehand(self, lead: ClaimedLead) -> AgentReserved | None:
+        conversation = Conversation(lead, self.rules)
+        if lead.promised_agent is not None:
+            return self._floor.reserve_for(lead.promised_agent, conversation)
+        for agent in self._floor.free(self.row.id):
+            return self._floor.reserve_for(agent, conversation)
+        return None
+
+    async def _intend_and_place(
+        self, chosen: Sequence[tuple[ClaimedLead, AgentReserved | None]], decision: Decision
+    ) -> None:
+        rules = self.rules
+        node_incarnation = self._incarnation()
+        orders = [IntentOrder(lead.attempt, reserved.agent if reserved else None) for lead, reserved in chosen]
+        try:
+            intents = await self._parts.dial_store.intend(
+                self._engine,
+                self._parts.node,
+                node_incarnation,
+                rules.max_attempts,
+                rules.max_promise_attempts,
+                rules.max_uncounted_per_day,
+                orders,
+            )
+        except DialerError:
+            for _lead, reserved in chosen:
+                self._release(reserved)
+            self._doubtful.extend(lead for lead, _reserved in chosen)
+            raise
+        verdicts = {intent.attempt: intent for intent in intents}
+        for lead, reserved in chosen:
+            intent = verdicts.get(lead.attempt)
+            if intent is None or intent.blocked_by is not None:
+                log.info("intent.blocked", attempt_id=lead.attempt, rule=intent.blocked_by if intent else "missing")
+                self._release(reserved)
+            else:
+                self._place(lead, intent, reserved, decision, node_incarnation)
+
+    def _release(self, reserved: AgentReserved | None) -> None:
+        if reserved is not None:
+            self._floor.release(reserved.agent, talked=False)
+
+    def _place(
+        self,
+        lead: ClaimedLead,
+        intent: Intent,
+        reserved: AgentReserved | None,
+        decision: Decision,
+        node_incarnation: str,
+    ) -> None:
+        context = CallContext(
+            lead=lead,
+            intent=intent,
+            campaign=self.row,
+            rules=self.rules,
+            engine=self._engine,
+            node=self._parts.node,
+            node_incarnation=node_incarnation,
+            pacing={"reason": decision.reason, **decision.details},
+        )
+        actor = CallActor(context, self._executor, self._parts.clock, reserved)
+        self._calls.add(actor)
+        # Between the commit and the order the lease may have run out, or the switch gone.
+        now = self._parts.clock.monotonic()
+        if now < self._trusted_until and self._gate is not None and self._parts.telephony.is_up:
+            self._launches.add(now, 1)
+            self._executor.place(actor, self._gate)
+        else:
+            actor.deliver(OriginateRefused(self._parts.clock.now()))
+
+    async def _settle_doubtful(self) -> None:
+        """Leads whose intent was asked for without an answer: a time-out is not a rollback, so the rows
+        are read by writing. Those still claimed go back; those with an intent were never dialled."""
+        if not self._doubtful:
+            return
+        await self._parts.dial_store.unclaim([lead.attempt for lead in self._doubtful])
+        now = self._parts.clock.now()
+        finals = [
+            not_placed(
+                lead, now, self.row, self.rules, self._engine, self._parts.node, self._incarnation()
+            )
+            for lead in self._doubtful
+        ]
+        await self._parts.dial_store.finish(finals)
+        self._doubtful.clear()
+
+    async def _return_hopper(self) -> None:
+        if not self._hopper:
+            return
+        attempts = [lead.attempt for lead in self._hopper]
+        self._hopper.clear()
+        try:
+            await self._parts.dial_store.unclaim(attempts)
+        except DialerError as error:
+            # The rows stay claimed by this engine and go back to the queue when its lease is over.
+            log.warning("hopper.not_returned", count=len(attempts), error=type(error).__name__)

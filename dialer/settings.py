@@ -1,0 +1,74 @@
+"""The one reader of the environment. Every setting is `DIALER_<NAME>`; secrets may come from a file,
+`DIALER_<NAME>_FILE`, so that they never stand in a process list or a compose file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.errors import BadInput
+from domain.i18n import _
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """dsn empty: a private PostgreSQL below data_dir. spool_dir: where Asterisk writes raw recordings;
+    this process reads it under the same path. lab_trunks: trunks that reach nothing but a lab."""
+
+    model_config = SettingsConfigDict(env_prefix="DIALER_", extra="ignore")
+
+    data_dir: Path = PROJECT / ".data"
+    dsn: SecretStr | None = None
+    ari_url: str = "http://127.0.0.1:8088"
+    ari_user: str = "dialer"
+    ari_secret: SecretStr = SecretStr("")
+    ari_secret_file: Path | None = None
+    ari_app: str = "dialer"
+    ami_host: str = "127.0.0.1"
+    ami_port: Annotated[int, Field(ge=1, le=65535)] = 5038
+    ami_user: str = "dialer"
+    ami_secret: SecretStr = SecretStr("")
+    ami_secret_file: Path | None = None
+    spool_dir: Path = Path("/var/spool/asterisk/dialer")
+    recordings_dir: Path | None = None
+    lab_trunks: str = ""  # names, separated by commas
+    node: str = "asterisk-1"
+    log_json: bool = False
+    log_level: str = "info"
+
+    def ari_password(self) -> str:
+        return _secret(self.ari_secret, self.ari_secret_file)
+
+    def ami_password(self) -> str:
+        return _secret(self.ami_secret, self.ami_secret_file)
+
+    def is_lab_trunk(self, trunk: str) -> bool:
+        return trunk in {name.strip() for name in self.lab_trunks.split(",") if name.strip()}
+
+    def archive(self) -> Path:
+        return self.recordings_dir or self.data_dir / "recordings"
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """Raises BadInput naming each wrong setting, never its value."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"DIALER_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
+        )
+        raise BadInput(_("Wrong settings: {wrong}").format(wrong=wrong)) from None
+
+
+def _secret(value: SecretStr, file: Path | None) -> str:
+    if file is None:
+        return value.get_secret_value()
+    try:
+        return file.read_text().strip()
+    except OSError as error:
+        raise BadInput(_("Cannot read the secret's file {path}: {why}").format(path=file, why=error.strerror)) from None
