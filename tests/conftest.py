@@ -55,7 +55,8 @@ def postgres_server() -> Iterator[EmbeddedPostgres]:
     # Not pytest's own folder: that is closed to the user the server runs as.
     folder = Path(tempfile.mkdtemp(prefix="dialer-tests-"))
     folder.chmod(0o711)
-    server = EmbeddedPostgres.start(folder / "postgres")
+    # Only a power cut could tell the difference, and a test's database need not survive one.
+    server = EmbeddedPostgres.start(folder / "postgres", settings={"fsync": "off", "full_page_writes": "off"})
     try:
         yield server
     finally:

@@ -1,0 +1,104 @@
+"""PgEngineStore: engines, leases, shifts and agents' time (domain.stores.EngineStore)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import asyncpg
+
+from domain.errors import NotFound
+from domain.i18n import _
+from domain.ids import AgentId, CampaignId, EngineId, ShiftId
+from domain.outcome import AgentState
+from domain.records import AgentInterval, AgentRow, CampaignRow
+from sql.catalog import load
+from sql.errors import translated
+
+_SQL = load("engines")
+_WHERE = "the dialler's database"
+
+
+class PgEngineStore:
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def start_engine(self, host: str) -> EngineId:
+        with translated(_WHERE):
+            return EngineId(await self._pool.fetchval(_SQL["start_engine"], host))
+
+    async def end_engine(self, engine: EngineId) -> None:
+        """Its leases are free from now on."""
+        with translated(_WHERE):
+            await self._pool.execute(_SQL["end_engine"], engine)
+
+    async def take_lease(self, campaign: CampaignId, engine: EngineId, seconds: float) -> bool:
+        """False, too, for an engine that has ended. Raises NotFound if there is no such campaign."""
+        try:
+            with translated(_WHERE):
+                return await self._pool.fetchval(_SQL["take_lease"], campaign, engine, seconds) is not None
+        except asyncpg.ForeignKeyViolationError:
+            raise NotFound(_("There is no campaign {campaign}.").format(campaign=campaign)) from None
+
+    async def running_campaigns(self) -> Sequence[CampaignRow]:
+        with translated(_WHERE):
+            rows = await self._pool.fetch(_SQL["running_campaigns"])
+        return [campaign_row(row) for row in rows]
+
+    async def campaign_agents(self, campaign: CampaignId) -> Sequence[AgentRow]:
+        with translated(_WHERE):
+            rows = await self._pool.fetch(_SQL["campaign_agents"], campaign)
+        return [agent_row(row) for row in rows]
+
+    async def start_shift(self, agent: AgentId, at: datetime) -> ShiftId:
+        """Raises NotFound if there is no such agent."""
+        try:
+            with translated(_WHERE):
+                async with self._pool.acquire() as connection, connection.transaction():
+                    await connection.execute(_SQL["close_forgotten_shift"], agent, at)
+                    return ShiftId(await connection.fetchval(_SQL["start_shift"], agent, at))
+        except asyncpg.ForeignKeyViolationError:
+            raise NotFound(_("There is no agent {agent}.").format(agent=agent)) from None
+
+    async def end_shift(self, shift: ShiftId, at: datetime) -> None:
+        """A shift that has ended stays as it is."""
+        with translated(_WHERE):
+            await self._pool.execute(_SQL["end_shift"], shift, at)
+
+    async def record_intervals(self, intervals: Sequence[AgentInterval]) -> None:
+        """Safe to repeat. Being offline is not time spent: such intervals are not kept."""
+        documents = [
+            {
+                "agent_id": interval.agent,
+                "shift_id": interval.shift,
+                "campaign_id": interval.campaign,
+                "state": interval.state,
+                "from_at": interval.from_at.isoformat(),
+                "to_at": interval.to_at.isoformat(),
+                "attempt_id": interval.attempt,
+            }
+            for interval in intervals
+            if interval.state is not AgentState.OFFLINE
+        ]
+        with translated(_WHERE):
+            await self._pool.execute(_SQL["record_intervals"], documents)
+
+
+def campaign_row(row: asyncpg.Record) -> CampaignRow:
+    return CampaignRow(
+        id=CampaignId(row["id"]),
+        client_id=row["client_id"],
+        client=row["client"],
+        name=row["name"],
+        state=row["state"],
+        mode=row["mode"],
+        trunk=row["trunk"],
+        caller_id=row["caller_id"],
+        rules=row["rules"],
+        rules_version=row["rules_version"],
+        abandon_message=row["abandon_message"],
+    )
+
+
+def agent_row(row: asyncpg.Record) -> AgentRow:
+    return AgentRow(AgentId(row["id"]), row["login"], row["name"], row["endpoint"])

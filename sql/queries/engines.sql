@@ -1,0 +1,75 @@
+-- Engines, the leases by which they own campaigns, agents' shifts and how the time of a shift was spent.
+
+-- name: start_engine
+-- A new engine with the next epoch.
+INSERT INTO engine (id, host) VALUES (nextval('engine_epoch'), $1) RETURNING id;
+
+-- name: end_engine
+-- The engine has left: its leases are free at once.
+WITH ended AS (
+    UPDATE engine SET ended_at = app_now() WHERE id = $1 AND ended_at IS NULL
+)
+DELETE FROM campaign_lease WHERE engine_id = $1;
+
+-- name: take_lease
+-- Take or renew the lease of a campaign, by the database's clock; no row if another engine holds it.
+INSERT INTO campaign_lease AS held (campaign_id, engine_id, lease_until)
+SELECT $1, engine.id, app_now() + make_interval(secs => $3::float8)
+FROM engine
+WHERE engine.id = $2 AND engine.ended_at IS NULL
+ON CONFLICT (campaign_id) DO UPDATE
+SET engine_id = excluded.engine_id, lease_until = excluded.lease_until
+WHERE held.engine_id = excluded.engine_id
+   OR held.lease_until <= app_now()
+   OR EXISTS (SELECT FROM engine gone WHERE gone.id = held.engine_id AND gone.ended_at IS NOT NULL)
+RETURNING engine_id;
+
+-- name: running_campaigns
+-- Campaigns that are to be dialled.
+SELECT campaign.id, campaign.client_id, client.name AS client, campaign.name, campaign.state, campaign.mode,
+       campaign.trunk, campaign.caller_id, campaign.rules, campaign.rules_version, campaign.abandon_message
+FROM campaign
+JOIN client ON client.id = campaign.client_id
+WHERE campaign.state = 'running'
+ORDER BY campaign.id;
+
+-- name: campaign_agents
+-- Who works in a campaign.
+SELECT agent.id, agent.login, agent.name, agent.endpoint
+FROM campaign_agent
+JOIN agent ON agent.id = campaign_agent.agent_id
+WHERE campaign_agent.campaign_id = $1
+ORDER BY agent.id;
+
+-- name: close_forgotten_shift
+-- A shift that a crash left open ended with the last that was seen of it.
+UPDATE shift
+SET ended_at = greatest(
+    shift.started_at,
+    least(
+        $2::timestamptz,
+        coalesce(
+            (SELECT max(to_at) FROM agent_interval WHERE agent_interval.shift_id = shift.id),
+            shift.started_at
+        )
+    )
+)
+WHERE agent_id = $1 AND ended_at IS NULL;
+
+-- name: start_shift
+-- An agent starts to work.
+INSERT INTO shift (agent_id, started_at) VALUES ($1, $2) RETURNING id;
+
+-- name: end_shift
+-- An agent stops working.
+UPDATE shift SET ended_at = greatest(started_at, $2::timestamptz) WHERE id = $1 AND ended_at IS NULL;
+
+-- name: record_intervals
+-- How agents' time was spent ($1: intervals as JSON); an interval that is there already is left as it is.
+INSERT INTO agent_interval (agent_id, shift_id, campaign_id, state, from_at, to_at, attempt_id)
+SELECT agent_id, shift_id, campaign_id, state, from_at, greatest(from_at, to_at), attempt_id
+FROM jsonb_to_recordset($1::jsonb) AS i (
+    agent_id bigint, shift_id bigint, campaign_id bigint, state text, from_at timestamptz, to_at timestamptz,
+    attempt_id bigint
+)
+ON CONFLICT DO NOTHING;
