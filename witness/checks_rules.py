@@ -86,7 +86,7 @@ def attempts_by_log(facts: Facts) -> Finding:
 def uncounted_a_day(facts: Facts) -> Finding:
     days: dict[tuple[int, str], list[Attempt]] = {}
     for attempt in facts.rows.attempts:
-        if not attempt.counted and not attempt.outcome.startswith("BLOCKED_"):
+        if not attempt.counted and not attempt.unplaced:
             day = datetime.fromtimestamp(attempt.started, UTC).date().isoformat()
             days.setdefault((attempt.lead_id, day), []).append(attempt)
     found = []
