@@ -23,7 +23,7 @@ PERMITTED: Mapping[str, frozenset[str]] = {
     "MixMonitor": frozenset({"Channel", "File", "options"}),
     "StopMixMonitor": frozenset({"Channel", "MixMonitorID"}),
     "PJSIPShowContacts": frozenset(),
-    "PJSIPShowEndpoints": frozenset(),
+    "PJSIPShowEndpoint": frozenset({"Endpoint"}),
     "PJSIPShowRegistrationsOutbound": frozenset(),
 }
 

@@ -9,7 +9,6 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ from panoramisk.actions import Action
 from ami.actions import written
 from ami.events import AmiDown, AmiMessage, AmiUp, message_of
 from ami.protocol import LinkLost, OneLink
+from ami.queue import DroppingQueue
 from ami.settings import AmiSettings
 from domain.clock import Clock, SystemClock
 from domain.errors import AccessDenied, BadInput, Gone, InDoubt, TelephonyError, Unavailable
@@ -52,11 +52,14 @@ class AmiClient:
         self._link: OneLink | None = None
         self._failure: Unavailable | None = None
         self._supervisor: asyncio.Task[None] | None = None
-        self._events: deque[AmiMessage | AmiUp | AmiDown] = deque()
-        self._news = asyncio.Event()
+        self._events: DroppingQueue[AmiMessage | AmiUp | AmiDown] = DroppingQueue(settings.queue_size)
         self._early: deque[AmiMessage] = deque(maxlen=settings.queue_size)
         self._lists: dict[str, _ListBeingRead] = {}
-        self.dropped = 0
+
+    @property
+    def dropped(self) -> int:
+        """Events that a slow reader has missed."""
+        return self._events.dropped
 
     # ---- life ----------------------------------------------------------------------------
 
@@ -79,11 +82,11 @@ class AmiClient:
     async def close(self) -> None:
         """Close the link. Actions and `next_event` raise Unavailable from now on."""
         if self._failure is None:
-            self._fail(Unavailable(_("the AMI link to {where} is closed").format(where=self._where)))
+            self._failure = Unavailable(_("the AMI link to {where} is closed").format(where=self._where))
         if self._supervisor is not None:
             self._supervisor.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._supervisor
+            await asyncio.wait({self._supervisor})
+        self._events.end(self._failure)
 
     # ---- actions -------------------------------------------------------------------------
 
@@ -161,22 +164,12 @@ class AmiClient:
     # ---- events --------------------------------------------------------------------------
 
     async def next_event(self) -> AmiMessage | AmiUp | AmiDown:
-        """The next event, in the order of arrival. After a refused login or `close`: the error."""
-        while not self._events:
-            if self._failure is not None:
-                raise self._failure
-            self._news.clear()
-            await self._news.wait()
-        return self._events.popleft()
+        """The next event, in the order of arrival. After a refused login or `close`: what is left, then the error."""
+        return await self._events.get()
 
     def _put(self, event: AmiMessage | AmiUp | AmiDown) -> None:
-        if len(self._events) >= self._settings.queue_size:
-            self._events.popleft()
-            self.dropped += 1
-            if self.dropped == 1:
-                log.warning("ami.events_dropped", node=self._where)
-        self._events.append(event)
-        self._news.set()
+        if not self._events.put(event) and self._events.dropped == 1:
+            log.warning("ami.events_dropped", node=self._where)
 
     def _take(self, event: Any) -> None:
         message = message_of(event)
@@ -274,7 +267,7 @@ class AmiClient:
 
     def _fail(self, error: Unavailable) -> None:
         self._failure = error
-        self._news.set()
+        self._events.end(error)
 
     def _start_error(self, loss: _Loss) -> Unavailable:
         names = {"where": self._where, "user": self._settings.user, "reason": loss.reason}

@@ -91,11 +91,11 @@ class AriNode:
     async def close(self) -> None:
         """Close the link. Commands and `next_event` raise Unavailable from now on."""
         if self._failure is None:
-            self._fail(Unavailable(_("the ARI link to {where} is closed").format(where=self._where)))
+            self._failure = Unavailable(_("the ARI link to {where} is closed").format(where=self._where))
         if self._supervisor is not None:
             self._supervisor.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._supervisor
+            await asyncio.wait({self._supervisor})
+        self._events.put_nowait(None)
 
     async def next_event(self) -> TelephonyEvent:
         """The next event. After a refused login or `close`: what came before, then the error."""
@@ -207,7 +207,8 @@ class AriNode:
                 await reader
         if was_up:
             self._events.put_nowait(LinkDown(self._reason(reader), self._clock.now()))
-        await client.close()
+        with suppress(Exception):
+            await client.close()
 
     @staticmethod
     def _reason(reader: asyncio.Task[StreamEnd] | None) -> str:
