@@ -28,7 +28,7 @@ from domain.ids import CampaignId, EngineId
 from domain.ports import Telephony
 from domain.records import CampaignRow, ClaimedLead, Intent, IntentOrder
 from domain.stores import DialStore, EngineStore
-from pacing.decide import decide
+from pacing.decide import decide, rate_window_s
 from pacing.model import Decision
 
 log = structlog.get_logger()
@@ -95,6 +95,7 @@ class CampaignLoop:
         self._hopper: deque[ClaimedLead] = deque()
         self._doubtful: list[ClaimedLead] = []
         self._launches = LaunchLog()
+        self._placed = 0
         self._woken = asyncio.Event()
         self._gate: str | None = None
         self._trusted_until = float("-inf")
@@ -202,10 +203,11 @@ class CampaignLoop:
             agents=self._floor.agents_of(self.row.id),
             calls=self._calls.of(self.row.id),
             trunk_lines=self._calls.lines_of(self.row.trunk),
-            launch_ages=self._launches.ages(self._parts.clock.monotonic()),
+            launch_ages=self._launches.ages(self._parts.clock.monotonic(), rate_window_s(self.rules.calls_per_second)),
             leads_ready=len(self._hopper),
             abandoned=self.abandoned,
             answered=self.answered,
+            placed=self._placed,
             clock=self._parts.clock,
         )
         decision = decide(snapshot)
@@ -298,7 +300,8 @@ class CampaignLoop:
         # Between the commit and the order the lease may have run out, or the switch gone.
         now = self._parts.clock.monotonic()
         if now < self._trusted_until and self._gate is not None and self._parts.telephony.is_up:
-            self._launches.add(now, 1)
+            self._launches.add(now)
+            self._placed += 1
             self._executor.place(actor, self._gate)
         else:
             actor.deliver(OriginateRefused(self._parts.clock.now()))

@@ -1,4 +1,4 @@
-"""How fast and how many: launches per second and lines of a trunk."""
+"""What has been launched lately, for the cap of calls per second."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from collections import deque
 
 
 class LaunchLog:
-    """Times of recent launches, for the cap of calls per second. Times are monotonic seconds."""
+    """Times of recent launches, monotonic seconds."""
 
-    def __init__(self, keep_s: float = 2.0) -> None:
-        self._keep_s = keep_s
+    def __init__(self) -> None:
         self._times: deque[float] = deque()
 
-    def add(self, at: float, count: int) -> None:
-        self._times.extend([at] * count)
+    def add(self, at: float) -> None:
+        self._times.append(at)
 
-    def ages(self, now: float) -> tuple[float, ...]:
-        """Seconds since each launch that is younger than `keep_s`."""
-        while self._times and now - self._times[0] > self._keep_s:
+    def ages(self, now: float, window_s: float) -> tuple[float, ...]:
+        """Seconds since each launch within the window; older ones are forgotten."""
+        while self._times and now - self._times[0] >= window_s:
             self._times.popleft()
         return tuple(now - at for at in self._times)

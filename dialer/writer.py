@@ -120,3 +120,7 @@ class Writer:
             except DialerError as refused:
                 log.error("database.refused", what=what, count=count, error=type(refused).__name__)
                 return
+            except Exception:
+                # A row that the schema refuses must not hold up all those behind it.
+                log.exception("database.row_refused", what=what, count=count)
+                return

@@ -7,10 +7,11 @@ from datetime import datetime
 
 import asyncpg
 
+from domain.disposition import DispositionKind
 from domain.errors import NotFound
 from domain.i18n import _
 from domain.ids import AgentId, CampaignId, EngineId, ShiftId
-from domain.outcome import AgentState
+from domain.outcome import AgentState, LeadState
 from domain.records import AgentInterval, AgentRow, CampaignRow
 from sql.catalog import load
 from sql.errors import translated
@@ -49,6 +50,31 @@ class PgEngineStore:
         with translated(_WHERE):
             rows = await self._pool.fetch(_SQL["campaign_agents"], campaign)
         return [agent_row(row) for row in rows]
+
+    async def floor_plan(self) -> Sequence[tuple[AgentRow, frozenset[CampaignId]]]:
+        with translated(_WHERE):
+            rows = await self._pool.fetch(_SQL["floor_plan"])
+        return [(agent_row(row), frozenset(CampaignId(id) for id in row["campaigns"])) for row in rows]
+
+    async def disposition_kinds(self) -> dict[str, DispositionKind]:
+        with translated(_WHERE):
+            rows = await self._pool.fetch(_SQL["disposition_kinds"])
+        return {
+            row["code"]: DispositionKind(
+                code=row["code"],
+                label=row["label"],
+                contact=row["contact"],
+                decision_maker=row["decision_maker"],
+                on_target=row["on_target"],
+                goal=row["goal"],
+                sale=row["sale"],
+                refused=row["refused"],
+                promise=row["promise"],
+                dnc=row["dnc"],
+                lead_state=LeadState(row["lead_state"]) if row["lead_state"] else None,
+            )
+            for row in rows
+        }
 
     async def start_shift(self, agent: AgentId, at: datetime) -> ShiftId:
         """Raises NotFound if there is no such agent."""
@@ -101,4 +127,4 @@ def campaign_row(row: asyncpg.Record) -> CampaignRow:
 
 
 def agent_row(row: asyncpg.Record) -> AgentRow:
-    return AgentRow(AgentId(row["id"]), row["login"], row["name"], row["endpoint"])
+    return AgentRow(AgentId(row["id"]), row["login"], row["name"], row["endpoint"], row["wanted"])

@@ -35,11 +35,27 @@ ORDER BY campaign.id;
 
 -- name: campaign_agents
 -- Who works in a campaign.
-SELECT agent.id, agent.login, agent.name, agent.endpoint
+SELECT agent.id, agent.login, agent.name, agent.endpoint, agent.wanted
 FROM campaign_agent
 JOIN agent ON agent.id = campaign_agent.agent_id
 WHERE campaign_agent.campaign_id = $1
 ORDER BY agent.id;
+
+-- name: floor_plan
+-- Every agent, what he wants, and the campaigns he works in.
+SELECT agent.id, agent.login, agent.name, agent.endpoint, agent.wanted,
+       coalesce(array_agg(campaign_agent.campaign_id) FILTER (WHERE campaign_agent.campaign_id IS NOT NULL), '{}')
+           AS campaigns
+FROM agent
+LEFT JOIN campaign_agent ON campaign_agent.agent_id = agent.id
+GROUP BY agent.id
+ORDER BY agent.id;
+
+-- name: disposition_kinds
+-- What an agent may say of a conversation.
+SELECT code, label, contact, decision_maker, on_target, goal, sale, refused, promise, dnc, lead_state
+FROM disposition_kind
+ORDER BY position;
 
 -- name: close_forgotten_shift
 -- A shift that a crash left open ended with the last that was seen of it.
