@@ -142,9 +142,7 @@ class CloseShift:
     at: datetime
 
 
-AgentCommand = (
-    DialLeg | DropLeg | BecameFree | TellCallLegLost | StartWrapUp | StopWrapUp | WriteInterval | CloseShift
-)
+AgentCommand = DialLeg | DropLeg | BecameFree | TellCallLegLost | StartWrapUp | StopWrapUp | WriteInterval | CloseShift
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,3 +59,8 @@ class AgentPool:
 
     def waiting(self, campaign: CampaignId) -> int:
         return sum(1 for waits_for in self._waiting.values() if waits_for == campaign)
+
+    def forget(self, agent: AgentId) -> None:
+        """The agent's shift is over."""
+        self._campaigns.pop(agent, None)
+        self._free.pop(agent, None)

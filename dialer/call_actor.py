@@ -44,7 +44,9 @@ class CallActor:
     whose result is known at once (an agent is free) never re-enters the machine.
     """
 
-    def __init__(self, context: CallContext, performer: Performer, clock: Clock, reserved: AgentReserved | None) -> None:
+    def __init__(
+        self, context: CallContext, performer: Performer, clock: Clock, reserved: AgentReserved | None
+    ) -> None:
         self.context = context
         self.call = Call(
             channel=customer_channel(context.lead.attempt),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Protocol
 
 import structlog
@@ -25,6 +24,7 @@ from domain.clock import Clock
 from domain.errors import DialerError
 from domain.events import AgentReserved, OriginateRefused
 from domain.ids import CampaignId, EngineId
+from domain.kpi import LiveCounts
 from domain.ports import Telephony
 from domain.records import CampaignRow, ClaimedLead, Intent, IntentOrder
 from domain.stores import DialStore, EngineStore
@@ -38,6 +38,8 @@ LEASE_S = 5.0
 TRUST_S = 4.0
 #: Between two renewals, and between two looks at the abandonment window, seconds.
 RENEW_S = 1.0
+#: The abandonment window, hours.
+WINDOW_H = 24.0
 #: Two decisions are at least this far apart, so that a burst of events costs one of them, seconds.
 TICK_GAP_S = 0.02
 #: A tick comes at least this often, seconds.
@@ -49,8 +51,8 @@ CLAIM_AHEAD = 4
 
 
 class LiveWindow(Protocol):
-    async def abandonment(self, campaign: CampaignId, now: datetime) -> tuple[int, int]:
-        """(abandoned, answered by a person) over the profile's window that ends now."""
+    async def live(self, campaign: CampaignId, hours: float) -> LiveCounts:
+        """What became of the campaign's calls of the last hours."""
         ...
 
 
@@ -178,7 +180,8 @@ class CampaignLoop:
             held = await self._parts.engine_store.take_lease(self.row.id, self._engine, LEASE_S)
             self._trusted_until = asked_at + TRUST_S if held else float("-inf")
             self._renew_at = clock.monotonic() + RENEW_S
-            self.abandoned, self.answered = await self._parts.live_window.abandonment(self.row.id, clock.now())
+            window = await self._parts.live_window.live(self.row.id, WINDOW_H)
+            self.abandoned, self.answered = window.abandoned, window.persons
         if clock.monotonic() >= self._trusted_until or not self._parts.telephony.is_up:
             return False
         if self._gate is None:
@@ -314,9 +317,7 @@ class CampaignLoop:
         await self._parts.dial_store.unclaim([lead.attempt for lead in self._doubtful])
         now = self._parts.clock.now()
         finals = [
-            not_placed(
-                lead, now, self.row, self.rules, self._engine, self._parts.node, self._incarnation()
-            )
+            not_placed(lead, now, self.row, self.rules, self._engine, self._parts.node, self._incarnation())
             for lead in self._doubtful
         ]
         await self._parts.dial_store.finish(finals)

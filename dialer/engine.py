@@ -66,6 +66,7 @@ class Engine:
         self._incarnation: str | None = None
         self._linked = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._changed = asyncio.Event()  # a call ended, or an agent's state changed
         self.engine_id = EngineId(0)
         self.floor.observe(lambda _change: self._wake())
         self.calls.observe_finished(lambda _actor, _final: self._wake())
@@ -120,9 +121,13 @@ class Engine:
             await loop.disarm()
 
     async def _wait_until(self, done: Callable[[], bool], seconds: float) -> None:
-        deadline = self._parts.clock.monotonic() + seconds
-        while not done() and self._parts.clock.monotonic() < deadline:
-            await asyncio.sleep(0.02)
+        try:
+            async with asyncio.timeout(seconds):
+                while not done():
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            log.warning("engine.stop_incomplete", calls=len(self.calls), agents=len(self.floor.working()))
 
     # ---- events from the switch ------------------------------------------------------------------
 
@@ -205,6 +210,6 @@ class Engine:
         return self._incarnation or ""
 
     def _wake(self) -> None:
+        self._changed.set()
         for loop in self.loops.values():
             loop.wake()
-

@@ -194,7 +194,8 @@ class Floor:
             case ChannelEnteredBridge(bridge=bridge) if bridge == present.bridge:
                 self._apply(agent, machine.LegUp(event.at))
             case ChannelEnded():
-                log.warning("agent.leg_ended", agent_id=agent, cause=event.cause, state=present.state)
+                if present.state is not AgentState.OFFLINE:
+                    log.warning("agent.leg_lost", agent_id=agent, cause=event.cause, state=present.state)
                 self._apply(agent, machine.LegEnded(event.at))
             case _:
                 pass

@@ -39,9 +39,7 @@ async def close_strangers(telephony: Telephony, snapshot: SwitchSnapshot, known:
     return len(strangers)
 
 
-async def close_leftovers(
-    store: DialStore, engine: EngineId, campaigns: Collection[CampaignRow], clock: Clock
-) -> int:
+async def close_leftovers(store: DialStore, engine: EngineId, campaigns: Collection[CampaignRow], clock: Clock) -> int:
     """Close the in-flight rows of engines that are gone. Their calls' ends were not seen, so each is
     UNKNOWN and counted: nobody is called sooner or more often because an engine died."""
     leftovers = await store.leftovers(engine)

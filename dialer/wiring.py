@@ -24,7 +24,7 @@ from recordings.pipeline import RecordingPipeline
 from sql.dialing import PgDialStore
 from sql.embedded import EmbeddedPostgres
 from sql.engines import PgEngineStore
-from sql.kpi import PgLiveWindow
+from sql.kpi import PgKpiReader
 from sql.migrate import pending
 from sql.pool import connect_pool
 from sql.recordings import PgRecordingStore
@@ -78,9 +78,7 @@ async def running_engine(settings: Settings, pool: asyncpg.Pool) -> AsyncIterato
     """Everything `dialer run` needs, connected; the engine itself is run by the caller."""
     clock = SystemClock()
     async with AsyncExitStack() as stack:
-        ami = AmiClient(
-            AmiSettings(settings.ami_host, settings.ami_port, settings.ami_user, settings.ami_password())
-        )
+        ami = AmiClient(AmiSettings(settings.ami_host, settings.ami_port, settings.ami_user, settings.ami_password()))
         await ami.start()
         stack.push_async_callback(ami.close)
         telephony = AriTelephony(
@@ -103,7 +101,7 @@ async def running_engine(settings: Settings, pool: asyncpg.Pool) -> AsyncIterato
             telephony=telephony,
             dial_store=PgDialStore(pool),
             engine_store=engine_store,
-            live_window=PgLiveWindow(pool),
+            live_window=PgKpiReader(pool),
             recorder=recordings,
             clock=clock,
             kinds=await engine_store.disposition_kinds(),

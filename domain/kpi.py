@@ -90,7 +90,8 @@ class CallCounts:
 
 @dataclass(frozen=True, slots=True)
 class AgentSeconds:
-    """Seconds of agents in each state, clipped to the period. Hold is part of talking."""
+    """Seconds of agents in each state, clipped to the period. Hold is part of talking; talks: how many talks
+    began. An agent waits for all of his campaigns at once, so this is his time in all of them."""
 
     connecting: float = 0.0
     ready: float = 0.0
@@ -98,6 +99,7 @@ class AgentSeconds:
     talking: float = 0.0
     wrapup: float = 0.0
     paused: float = 0.0
+    talks: int = 0
 
     @property
     def logged_in(self) -> float:
@@ -162,7 +164,8 @@ class AgentCounts:
 
 @dataclass(frozen=True, slots=True)
 class ReportRows:
-    """One consistent reading of the database.
+    """One consistent reading of the database. The lists, and likewise the agents, add up to `calls`
+    in everything but distinct leads.
 
     results: attempts by outcome and disposition; lead_results: each lead that was attempted, by the
     outcome of its last attempt and the last disposition that anybody gave it in the period.
@@ -173,7 +176,6 @@ class ReportRows:
     client: str
     accepted: int
     calls: CallCounts
-    seconds: AgentSeconds
     lists: Sequence[ListCounts]
     agents: Sequence[AgentCounts]
     results: Sequence[OutcomeCount]
