@@ -142,8 +142,8 @@ async def make_campaign(
     )
     base = await pool.fetchval(
         """INSERT INTO base (campaign_id, file_name, content_sha256, encoding, separator, mapping, row_count,
-                             accepted_count, loaded_by)
-           VALUES ($1, 'base.csv', $2, 'utf-8', ',', '{}', 0, 0, 'tests') RETURNING id""",
+                             accepted_count, zone_unknown_count, loaded_by)
+           VALUES ($1, 'base.csv', $2, 'utf-8', ',', '{}', 0, 0, 0, 'tests') RETURNING id""",
         campaign,
         bytes(32),
     )
