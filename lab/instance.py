@@ -90,7 +90,7 @@ class Instance:
     def start_detached(self) -> None:
         """Start the process so that it outlives us; `process` says which it is."""
         # the shell hands the process over to init and tells its id
-        shell = self._spawn(["sh", "-c", '"$@" & echo $!', "sh", *self._command("-f", "-n")], subprocess.PIPE)
+        shell = self._spawn(["sh", "-c", '"$@" >&2 & echo $!', "sh", *self._command("-f", "-n")], subprocess.PIPE)
         told, _ = shell.communicate()
         self.process = ProcessId.of(int(told))
 

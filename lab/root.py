@@ -141,16 +141,10 @@ def _fetch(folder: Path, become_root: Sequence[str], mirror: str) -> str:
 
 def _way_to_root() -> list[str]:
     """What to put before debootstrap so that it may run: nothing, sudo, or a user namespace of our own."""
-    for program, package in (
-        ("debootstrap", "debootstrap"),
-        ("dpkg-deb", "dpkg"),
-        (str(_KEYRING), "debian-archive-keyring"),
-    ):
-        if shutil.which(program) is None and not Path(program).exists():
-            wanted = package or "debian-archive-keyring"
-            raise Unavailable(
-                f"{program} is missing: install the package {wanted} (`make install` does) and try again."
-            )
+    if shutil.which("debootstrap") is None:
+        raise Unavailable("debootstrap is missing: `make install` installs it, or `apt-get install debootstrap`.")
+    if not _KEYRING.exists():
+        raise Unavailable(f"{_KEYRING} is missing: `apt-get install debian-archive-keyring` brings it.")
     if os.geteuid() == 0:
         return []
     for way in (["sudo", "-n"], ["unshare", "--map-root-user", "--fork"]):
@@ -173,13 +167,16 @@ def _remove(folder: Path, become_root: Sequence[str]) -> None:
         _run([*become_root, "rm", "-rf", "--", str(folder)], _UNPACK_S, f"{folder} cannot be removed")
 
 
-def _run(
-    command: Sequence[str], limit_s: float, failure: str, *, stdin: IO[bytes] | int | None = subprocess.DEVNULL
-) -> str:
+def _run(command: Sequence[str], limit_s: float, failure: str, *, stdin: IO[bytes] | None = None) -> str:
     """Output of a command. Raises Unavailable with the end of what it said."""
     try:
         done = subprocess.run(
-            command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=limit_s, check=False
+            command,
+            stdin=stdin or subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=limit_s,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(f"{failure}: {error}.") from error
