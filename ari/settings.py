@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 #: Fields of the PJSIP endpoint that is a trunk's outbound gate; `aors` is added for each trunk.
 #: No media address: it depends on the machine, and belongs to the installation's settings.
 GATE_FIELDS: Mapping[str, str] = {
-    "context": "from-none",
+    "context": "nowhere",
     "disallow": "all",
     "allow": "ulaw,alaw",
     "direct_media": "no",
     "rtp_symmetric": "no",
+    "allow_transfer": "no",
+    "allow_subscribe": "no",
     "send_rpid": "yes",
     "trust_id_outbound": "yes",
 }

@@ -166,9 +166,12 @@ class AriTelephony:
 
     async def snapshot(self) -> SwitchSnapshot:
         """All channels and bridges of the switch, ours or not."""
-        bridges = await self._command("bridges", "list") or []
-        channels = await self._command("channels", "list") or []
+        bridges = await self._command("bridges", "list")
+        channels = await self._command("channels", "list")
         try:
+            if not (isinstance(bridges, list) and isinstance(channels, list)):
+                # Taken for an empty switch, this would end every call the engine knows of.
+                raise TypeError
             member_of = {str(member): str(bridge["id"]) for bridge in bridges for member in bridge["channels"]}
             return SwitchSnapshot(
                 incarnation=self._node.incarnation,
