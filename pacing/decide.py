@@ -10,6 +10,7 @@ from pacing.counts import Counts, count
 from pacing.guard import Guard, abandon_rate, judge
 from pacing.model import Decision, Mode, Reason, Snapshot
 
+#: 0.18/s over the 1/0.18 s that one call takes must be one call, not a hair less.
 _HAIR = 1e-9
 
 

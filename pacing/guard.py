@@ -32,7 +32,7 @@ def abandon_rate(snapshot: Snapshot) -> float:
 def judge(snapshot: Snapshot) -> Guard:
     """How far the guard reaches in. The limit's look ahead needs a full sample."""
     rate = abandon_rate(snapshot)
-    if snapshot.abandoned > 0 and rate >= snapshot.abandon_limit:
+    if rate >= snapshot.abandon_limit:
         return Guard.STOP
     answered = snapshot.answered_by_person
     full = answered >= snapshot.min_sample

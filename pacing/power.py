@@ -8,7 +8,7 @@ from pacing.counts import Counts
 
 #: Multiples of it, modulo 1, fill the unit interval evenly whatever their number (Weyl's theorem).
 _GOLDEN = (math.sqrt(5) - 1) / 2
-#: Products of decimal fractions come out a hair low: 1.1 x 10 must be 11 lines.
+#: Products of decimal fractions may come out a hair low: 1.16 x 25 must be 29 lines.
 _HAIR = 1e-9
 
 

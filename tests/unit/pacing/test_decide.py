@@ -57,7 +57,7 @@ class TestPower:
             (3.0, 2, {"waiting": 1}, 3),
             (3.0, 2, {"waiting": 2}, 0),
             (1.5, 2, {}, 3),
-            (1.1, 10, {}, 11),
+            (1.16, 25, {}, 29),
             (1.0, 4, {"ringing": 1}, 3),
         ],
     )
@@ -92,6 +92,7 @@ class TestCaps:
             ({"calls_per_second": 5.0, "launches_ago_s": (1.0, 1.5)}, 5, Reason.LAUNCHED),
             ({"calls_per_second": 3.0, "launches_ago_s": (0.1,) * 4}, 0, Reason.CPS_CAP),
             ({"calls_per_second": 0.0}, 0, Reason.CPS_CAP),
+            ({"calls_per_second": 0.18}, 1, Reason.LAUNCHED),
             ({"calls_per_second": 0.1}, 1, Reason.LAUNCHED),
             ({"calls_per_second": 0.1, "launches_ago_s": (9.9,)}, 0, Reason.CPS_CAP),
             ({"calls_per_second": 0.1, "launches_ago_s": (10.0,)}, 1, Reason.LAUNCHED),
@@ -154,11 +155,26 @@ class TestGuard:
         decision = decide(progressive(agents=agents(idle=4), answered_by_person=1000, abandoned=40))
         assert (decision.launch, decision.reason) == (4, Reason.LAUNCHED)
 
-    def test_a_limit_of_nothing_allows_progressive_only(self) -> None:
+    @pytest.mark.parametrize("answered", [0, 10, 500])
+    def test_a_limit_of_nothing_allows_progressive_only(self, answered: int) -> None:
         decision = decide(
-            power(3.0, agents=agents(idle=4), answered_by_person=500, abandon_target=0.0, abandon_limit=0.0)
+            power(3.0, agents=agents(idle=4), answered_by_person=answered, abandon_target=0.0, abandon_limit=0.0)
         )
         assert decision.launch == 4
+
+    def test_at_the_limit_is_not_below_it(self) -> None:
+        """Target and limit may be one number: 2 of a sample of 50 is at 4 %."""
+        decision = decide(
+            power(
+                3.0,
+                agents=agents(idle=4),
+                answered_by_person=10,
+                abandoned=2,
+                abandon_target=0.04,
+                abandon_limit=0.04,
+            )
+        )
+        assert (decision.launch, decision.details["guard"]) == (4, 2)
 
 
 class TestDetails:
