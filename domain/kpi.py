@@ -6,7 +6,7 @@ Two kinds of sets, never mixed: A-sets count attempts (figures of the line), N-s
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -236,6 +236,8 @@ class KpiReader(Protocol):
         """Finished attempts that began at or after `since`, by outcome."""
         ...
 
-    def attempts(self, campaign: CampaignId, period: Period, *, numbers: bool = False) -> AsyncIterator[AttemptExport]:
+    def attempts(
+        self, campaign: CampaignId, period: Period, *, numbers: bool = False
+    ) -> AsyncGenerator[AttemptExport, None]:
         """Attempts of the period, oldest first, streamed: memory does not grow with their count."""
         ...

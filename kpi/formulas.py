@@ -183,6 +183,16 @@ def leads_processed(c: CallCounts) -> Figure:
     return _count("leads_processed", "K11n", c.leads)
 
 
+def answered_rate(c: CallCounts) -> Figure:
+    """K33n. N(connected) / N: what the base calls its answer rate. Unit: share. Denominator: leads processed."""
+    return _quotient("answered_rate", "K33n", Unit.SHARE, c.leads_connected, c.leads, "leads")
+
+
+def person_rate(c: CallCounts) -> Figure:
+    """K33hn. N(answered by a person) / N. Unit: share. Denominator: leads processed."""
+    return _quotient("person_rate", "K33hn", Unit.SHARE, c.leads_person, c.leads, "leads")
+
+
 def not_attempted(c: CallCounts, accepted: int) -> Figure:
     """E06. Accepted leads - N: nobody has tried them in the period. Unit: count. No denominator."""
     return _count("not_attempted", "E06", accepted - c.leads)
@@ -247,9 +257,9 @@ def idle_rate(s: AgentSeconds) -> Figure:
     return _quotient("idle_rate", "E09", Unit.SHARE, s.ready + s.reserved, s.logged_in - s.paused, "working_seconds")
 
 
-def average_wait(s: AgentSeconds, c: CallCounts) -> Figure:
-    """E10. (ready + reserved) / A(bridged): an agent's wait for a customer. Unit: seconds. Denominator: handled."""
-    return _quotient("average_wait", "E10", Unit.SECONDS, s.ready + s.reserved, c.handled, "handled")
+def average_wait(s: AgentSeconds) -> Figure:
+    """E10. (ready + reserved) / talks begun: an agent's wait for a customer. Unit: seconds. Denominator: talks."""
+    return _quotient("average_wait", "E10", Unit.SECONDS, s.ready + s.reserved, s.talks, "talks")
 
 
 def promises_kept(p: PromiseCounts) -> Figure:
@@ -261,6 +271,11 @@ def promises_broken(p: PromiseCounts) -> Figure:
     """K05. (broken + kept late) / (due - moved - cancelled), without those that nobody could keep
     because no engine ran. Unit: share. Denominator: promises charged."""
     return _quotient("promises_broken", "K05", Unit.SHARE, p.broken + p.kept_late, p.charged, "promises_charged")
+
+
+def per_agent_day(key: str, count: float, agents: int, days: int) -> Figure:
+    """K35d. A count / (agents * days on which they called). Unit: ratio. Denominator: agent-days."""
+    return _quotient(key, "K35d", Unit.RATIO, count, agents * days, "agent_days")
 
 
 def delivery_rate(delivered: int, collected: int) -> Figure:
@@ -284,9 +299,9 @@ def of_calls(c: CallCounts, accepted: int | None = None) -> list[Figure]:
     return line if accepted is None else [*line, not_attempted(c, accepted), penetration(c, accepted)]
 
 
-def of_agents(s: AgentSeconds, c: CallCounts) -> list[Figure]:
+def of_time(s: AgentSeconds) -> list[Figure]:
     """The figures of agents' time."""
-    return [occupancy(s), idle_rate(s), average_wait(s, c)]
+    return [occupancy(s), idle_rate(s), average_wait(s)]
 
 
 def of_promises(p: PromiseCounts) -> list[Figure]:
@@ -299,6 +314,7 @@ _CALL_FIGURES = (
     abandon_rate, abandon_rate_of_answered, abandon_rate_of_dials, abandon_rate_estimated,
     answer_to_bridge_p50, answer_to_bridge_p95, acd, acd_literal, aht,
     attempts_per_contact, conversion,
-    leads_processed, decision_makers, on_target_rate, no_result_rate, refused_rate, interested_rate,
+    leads_processed, answered_rate, person_rate, decision_makers,
+    on_target_rate, no_result_rate, refused_rate, interested_rate,
     applications, sales, turnover,
 )  # fmt: skip

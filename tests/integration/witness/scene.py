@@ -197,8 +197,8 @@ async def _insert_ground(connection: asyncpg.Connection, scene: Scene) -> None:
     )
     await connection.execute(
         """INSERT INTO base (campaign_id, file_name, content_sha256, encoding, separator, mapping, row_count,
-                             accepted_count, loaded_by)
-           VALUES (1, 'base.csv', 'x', 'utf-8', ',', '{}', $1, $1, 'test')""",
+                             accepted_count, zone_unknown_count, loaded_by)
+           VALUES (1, 'base.csv', 'x', 'utf-8', ',', '{}', $1, $1, 0, 'test')""",
         leads,
     )
     await connection.execute("INSERT INTO list (campaign_id, name, temperature) VALUES (1, 'cold', 'cold')")

@@ -1,0 +1,48 @@
+"""CSV that spreadsheets open as it is meant: BOM, RFC 4180 quoting, and no cell that could run as a formula."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from datetime import datetime
+
+BOM = "\ufeff"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
+
+Cell = str | int | float | bool | datetime | None
+
+
+class Sheet:
+    """Lines of one CSV. semicolon: for spreadsheets whose language writes decimals with a comma."""
+
+    def __init__(self, *, semicolon: bool = False) -> None:
+        self._semicolon = semicolon
+
+    def line(self, cells: Sequence[Cell]) -> str:
+        """One line with its end; the first line of a file goes after `BOM`."""
+        out = io.StringIO()
+        csv.writer(out, delimiter=";" if self._semicolon else ",").writerow([self._text(cell) for cell in cells])
+        return out.getvalue()
+
+    def _text(self, cell: Cell) -> str:
+        match cell:
+            case None:
+                return ""
+            case bool():
+                return "1" if cell else "0"
+            case datetime():
+                return cell.isoformat()
+            case float():
+                text = f"{cell:.6f}".rstrip("0").rstrip(".")
+                return text.replace(".", ",") if self._semicolon else text
+            case int():
+                return str(cell)
+            case _:
+                return neutral(cell)
+
+
+def neutral(text: str) -> str:
+    """The text without NULs, with an apostrophe before it if a spreadsheet might take it for a formula."""
+    clean = text.replace("\0", "")
+    return f"'{clean}" if text.lstrip(" ").startswith(_FORMULA) else clean
