@@ -55,42 +55,59 @@ _TELEPHONE = re.compile(rf"\+?\(?\d(?:(?!\n){_GAP}{{0,4}}\d)" + r"{6,}")
 _OUR_IDS = re.compile(r"(?<![\w+])(?:(?:pd|am)-0\d{11}|(?:ag|ab)-0\d{5}-0\d{8})(?!\d|[\s().\-]{0,4}\d)", re.ASCII)
 _IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?::\d{1,5})?", re.ASCII)
 
-_URL_USER = re.compile(r"(?<=://)[^\s/@]*:\S*@|(?<=://)[^\s/@:]+@")
+#: Every pattern begins with a word of its own and repeats within bounds, so that no text makes it slow.
+_URL_USER = re.compile(r"(?<=://)(?:[^\s/@]{0,100}:[^\s]{0,200}|[^\s/@:]{1,200})@")
 _SECRET_TEXT = re.compile(
-    r"""(?ix) ( [\w.-]* (?: passw(?:or)?d | passphrase | \bpwd | secret | token | api[_-]?key | private[_-]?key
-                       | authorization | cookie | credential ) \w* ["']? \s* (?: [:=] | \bis\b | (?=\s["']) ) \s* )
+    r"""(?ix) ( (?: passw(?:or)?d | passphrase | \bpwd | secret | token | (?:api|private)[_-]?key | authorization
+                  | cookie | credential ) \w{0,20} ["']? \s{0,4} (?: [:=] | \bis\b | (?=\s["']) ) \s{0,4} )
               ( "[^"\n]*" | '[^'\n]*' | (?: bearer | basic | digest ) \s+ [^\n]+ | [^\s,;&]+ )"""
 )
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
 _PRIVATE_TEXT = re.compile(
-    r"""(?ix) \b ( ["']? (?: \w*_)? (?: name | company | city | phone | number | e164 | caller_?id | email | note
-                                   | extra | customer | contact ) ["']? \s* [:=] \s* )
+    r"""(?ix) (?<![a-z]) ( (?: name | company | city | phone | number | e164 | caller_?id | email | note | extra
+                             | customer | contact ) ["']? \s{0,4} [:=] \s{0,4} )
               ( "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' | \{[^}\n]*\} )"""
 )
 #: PostgreSQL quotes values in the details of its errors.
-_DB_KEY = re.compile(r"(Key \([^)\n]*\)=)\([^\n]*?\)(?= |$|\n|\.)")
+_DB_KEY = re.compile(r"(Key \([^)\n]{0,200}\)=)\([^\n]*?\)(?= |$|\n|\.)")
 _DB_ROW = re.compile(r"(Failing row contains )\([^\n]*\)")
+_MANY_DIGITS = re.compile(r"(?:\d\D{0,4}){6}\d")
+_LONGEST_TEXT = 8_192
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
 
 
 def mask_text(text: str) -> str:
     """The text without telephone numbers, secrets and the values of personal fields."""
-    text = _URL_USER.sub(f"{SECRET}@", text)
+    if "://" in text:
+        text = _URL_USER.sub(f"{SECRET}@", text)
     text = _SECRET_TEXT.sub(rf"\1{SECRET}", text)
     text = _BEARER.sub(rf"\1 {SECRET}", text)
-    text = _DB_KEY.sub(rf"\1({PRIVATE})", text)
-    text = _DB_ROW.sub(rf"\1({PRIVATE})", text)
+    if "(" in text:
+        text = _DB_KEY.sub(rf"\1({PRIVATE})", text)
+        text = _DB_ROW.sub(rf"\1({PRIVATE})", text)
     text = _PRIVATE_TEXT.sub(rf"\1{PRIVATE}", text)
-    kept = list(_OUR_IDS.finditer(text))
+    return _mask_numbers(text) if _MANY_DIGITS.search(text) else text
+
+
+def _mask_numbers(text: str) -> str:
     pieces, start = [], 0
-    for found in kept:
+    for found in _OUR_IDS.finditer(text):
         pieces += [_TELEPHONE.sub(NUMBER, text[start : found.start()]), found.group()]
         start = found.end()
     return "".join([*pieces, _TELEPHONE.sub(NUMBER, text[start:])])
 
 
 def _one_line(text: str) -> str:
+    if len(text) > _LONGEST_TEXT:
+        text = text[:_LONGEST_TEXT] + " …"
     return _CONTROL.sub(" ", mask_text(text))
+
+
+def _trace(text: str) -> str:
+    """A traceback; of a very long one the end, from the start of a line."""
+    if len(text) > _LONGEST_TEXT:
+        text = "…\n" + text[-_LONGEST_TEXT:].partition("\n")[2]
+    return mask_text(text)
 
 
 def _forbidden(key: str) -> str | None:
@@ -135,7 +152,7 @@ def _shown_scalar(key: str, value: object) -> object:
         case str():
             if _ADDRESS_KEY.fullmatch(key) and _IPV4.fullmatch(value):
                 return value
-            return mask_text(value) if key in ("exception", "stack") else _one_line(value)
+            return _trace(value) if key in ("exception", "stack") else _one_line(value)
         case PurePath():
             return _one_line(str(value))
         case BaseException():

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import re
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -355,3 +356,19 @@ def test_the_console_shows_columns_without_colours_in_a_file() -> None:
     assert "attempt=71" in line
     assert "[number]" in line
     assert "\x1b" not in line
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "a_", "a-", "1", "1 (", "password ", "://", "name=", "Key (", "token='", "basic ", "://a:"]
+)
+def test_no_text_makes_the_filter_slow(piece: str) -> None:
+    text = piece * (200_000 // len(piece))
+    began = time.perf_counter()
+    logged({"reason": text, "exception": f"{text}\n{text}"})
+    assert time.perf_counter() - began < 2
+
+
+def test_of_a_long_traceback_the_end_is_kept() -> None:
+    shown = logged({"exception": "first line\n" + "middle\n" * 5000 + "ValueError: last line"})["exception"]
+    assert shown.endswith("ValueError: last line")
+    assert len(shown) < 10_000
