@@ -1,6 +1,6 @@
 """A private PostgreSQL made of the machine's own packages, for an installation that was given no DSN.
 
-Layout of the data directory (owned by the server's user, mode 0700):
+It lives in <data directory>/postgres, owned by the server's user, mode 0700:
 
     cluster/     what initdb made
     server.log   the server's own log (server.log.1: the one before)
@@ -9,8 +9,8 @@ Layout of the data directory (owned by the server's user, mode 0700):
 
 The server listens on 127.0.0.1 (a free port) and on a Unix socket. PostgreSQL refuses to run as root:
 for root it runs as the packages' user `postgres`, or `nobody` where that user is missing. If that user
-cannot reach the data directory (a checkout below a home of mode 0700), the cluster lives in
-/var/lib/dialer-postgres/<hash of the data directory> instead, so nobody's home is opened.
+cannot reach the data directory (a checkout below a home of mode 0700), it lives in
+/var/lib/dialer-postgres/<hash of the data directory> instead, so that nobody's home is opened.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class EmbeddedPostgres:
     def start(
         cls, data_dir: Path, *, packages: Path = PACKAGES, settings: Mapping[str, str] | None = None
     ) -> EmbeddedPostgres:
-        """Start the server of this data directory, making the cluster at the first time.
+        """Start the server of this data directory (`.data`), making the cluster at the first time.
 
         settings: further lines of postgresql.conf. Raises BadInput (no packages, a cluster of a version
         that is not installed, a directory of somebody else) or Unavailable (it does not start).
@@ -137,8 +137,8 @@ def _server_user() -> _User:
 
 def _home_for(data_dir: Path, user: _User) -> Path:
     data_dir = data_dir.absolute()
-    if user.uid is None or _can_traverse(data_dir.parent, user):
-        return data_dir
+    if user.uid is None or _can_traverse(data_dir, user):
+        return data_dir / "postgres"
     return REACHABLE_FOR_ALL / hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]
 
 
@@ -166,7 +166,7 @@ def _make_home(home: Path, user: _User) -> None:
         if user.uid is not None:
             folder.chmod(0o755)
     home.mkdir(mode=0o700, exist_ok=True)
-    if user.uid is not None and user.gid is not None and home.stat().st_uid == 0:
+    if user.uid is not None and user.gid is not None and home.stat().st_uid == 0 and not any(home.iterdir()):
         os.chown(home, user.uid, user.gid)
     if home.stat().st_uid != user.effective_uid:
         raise BadInput(

@@ -59,22 +59,7 @@ class PgEngineStore:
     async def disposition_kinds(self) -> dict[str, DispositionKind]:
         with translated(_WHERE):
             rows = await self._pool.fetch(_SQL["disposition_kinds"])
-        return {
-            row["code"]: DispositionKind(
-                code=row["code"],
-                label=row["label"],
-                contact=row["contact"],
-                decision_maker=row["decision_maker"],
-                on_target=row["on_target"],
-                goal=row["goal"],
-                sale=row["sale"],
-                refused=row["refused"],
-                promise=row["promise"],
-                dnc=row["dnc"],
-                lead_state=LeadState(row["lead_state"]) if row["lead_state"] else None,
-            )
-            for row in rows
-        }
+        return {row["code"]: disposition_kind(row) for row in rows}
 
     async def start_shift(self, agent: AgentId, at: datetime) -> ShiftId:
         """Raises NotFound if there is no such agent."""
@@ -128,3 +113,19 @@ def campaign_row(row: asyncpg.Record) -> CampaignRow:
 
 def agent_row(row: asyncpg.Record) -> AgentRow:
     return AgentRow(AgentId(row["id"]), row["login"], row["name"], row["endpoint"], row["wanted"])
+
+
+def disposition_kind(row: asyncpg.Record) -> DispositionKind:
+    return DispositionKind(
+        code=row["code"],
+        label=row["label"],
+        contact=row["contact"],
+        decision_maker=row["decision_maker"],
+        on_target=row["on_target"],
+        goal=row["goal"],
+        sale=row["sale"],
+        refused=row["refused"],
+        promise=row["promise"],
+        dnc=row["dnc"],
+        lead_state=LeadState(row["lead_state"]) if row["lead_state"] else None,
+    )

@@ -56,7 +56,7 @@ def postgres_server() -> Iterator[EmbeddedPostgres]:
     folder = Path(tempfile.mkdtemp(prefix="dialer-tests-"))
     folder.chmod(0o711)
     # Only a power cut could tell the difference, and a test's database need not survive one.
-    server = EmbeddedPostgres.start(folder / "postgres", settings={"fsync": "off", "full_page_writes": "off"})
+    server = EmbeddedPostgres.start(folder, settings={"fsync": "off", "full_page_writes": "off"})
     try:
         yield server
     finally:
