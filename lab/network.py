@@ -67,7 +67,8 @@ class LabAccess:
     trunk: the PJSIP endpoint to dial through. agent_endpoints: PJSIP endpoints of registered robots.
     cel_switch, cel_network: call logs, CSV without a header: event, time, caller, extension, channel, unique id,
     linked id, more (JSON). heard_dir: recordings of what the network's parties hear.
-    message_media: media of the abandoned message, as ARI's `play` takes it.
+    message_media: media of the abandoned message, as ARI's `play` takes it. media_address: where RTP comes from
+    and goes to; an endpoint made at run time needs it, or Asterisk asks the name service for every call.
     """
 
     run_id: str
@@ -82,13 +83,14 @@ class LabAccess:
     heard_dir: Path
     message_media: str
     processes: Sequence[ProcessId]
+    media_address: str = ports.HOST
 
 
 @dataclass(frozen=True, slots=True)
 class Lab(LabAccess):
     """A running lab that ends with `stop`, with its `with` block, or with the thread that started it."""
 
-    instances: Sequence[Instance] = field(repr=False)
+    instances: Sequence[Instance] = field(default=(), repr=False)
 
     @classmethod
     def start(cls, data_dir: Path, *, agents: int = 20, recording_agents: int = 1, detached: bool = False) -> Lab:
@@ -180,7 +182,6 @@ class _Plan:
             "AMI_PORT": str(self.block.ami),
             "AMI_SECRET": self.ami_secret,
             "AMI_USER": "dialer",
-            "ARI_APP": APP,
             "ARI_PORT": str(self.block.ari),
             "ARI_SECRET": self.ari_secret,
             "ARI_USER": "dialer",

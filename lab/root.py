@@ -26,6 +26,7 @@ MIRROR = "http://deb.debian.org/debian"
 SUITES = ("forky", "sid")
 OVERRIDE = "DIALER_ASTERISK_ROOT"
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+_ADMIN_FOLDERS = ("/usr/sbin", "/sbin")
 _FOLDER = "asterisk-root"
 _STAMP = ".unpacked"
 _SIZE_MB = 700
@@ -125,7 +126,7 @@ def _fetch(folder: Path, become_root: Sequence[str], mirror: str) -> str:
     last: Unavailable | None = None
     for suite in SUITES:
         # the host's debootstrap may not know the newer suite by name, but it knows sid, which is built alike
-        command = [*become_root, "debootstrap", "--download-only", "--variant=minbase", "--include=asterisk"]
+        command = [*become_root, _debootstrap(), "--download-only", "--variant=minbase", "--include=asterisk"]
         command += [f"--keyring={_KEYRING}", suite, str(folder), mirror, "sid"]
         log.info("lab.asterisk_fetching", suite=suite, mirror=mirror)
         try:
@@ -139,10 +140,17 @@ def _fetch(folder: Path, become_root: Sequence[str], mirror: str) -> str:
     raise Unavailable(f"{last} Check the network, or name an unpacked Asterisk 22 in {OVERRIDE}.") from last
 
 
+def _debootstrap() -> str:
+    # the folders for administrators are not on the path of others, who may run it in a namespace of their own
+    found = shutil.which("debootstrap", path=os.pathsep.join([os.environ.get("PATH", ""), *_ADMIN_FOLDERS]))
+    if found is None:
+        raise Unavailable("debootstrap is missing: `make install` installs it, or `apt-get install debootstrap`.")
+    return found
+
+
 def _way_to_root() -> list[str]:
     """What to put before debootstrap so that it may run: nothing, sudo, or a user namespace of our own."""
-    if shutil.which("debootstrap") is None:
-        raise Unavailable("debootstrap is missing: `make install` installs it, or `apt-get install debootstrap`.")
+    _debootstrap()
     if not _KEYRING.exists():
         raise Unavailable(f"{_KEYRING} is missing: `apt-get install debian-archive-keyring` brings it.")
     if os.geteuid() == 0:
