@@ -1,0 +1,159 @@
+"""What reviewers would otherwise have to look for by eye."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from importlinter import cli as import_linter
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).resolve().parents[2]
+CATEGORIES = {"unit", "property", "integration", "lab"}
+PRODUCT = ("domain", "pacing", "campaigns", "agents", "recordings", "kpi", "dialer", "ami", "ari", "sql", "web", "lab")
+LONGEST_FILE = 600
+TEXT = {
+    ".py",
+    ".sql",
+    ".md",
+    ".toml",
+    ".cfg",
+    ".conf",
+    ".template",
+    ".yaml",
+    ".yml",
+    ".sh",
+    ".po",
+    ".pot",
+    ".html",
+    ".js",
+}
+
+#: Paths of one developer's machine, and leftovers that belong into an issue, not into the tree.
+_MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|root|home/(?!dialer\b)\w+|Users/\w+|var/tmp/\w+)/\w")
+_LEFTOVER = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
+
+
+def files(*folders: str, suffixes: Iterable[str]) -> list[Path]:
+    return sorted(
+        path
+        for folder in folders
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in suffixes and "__pycache__" not in path.parts
+    )
+
+
+def tree() -> list[Path]:
+    """Every text file that is, or is about to be, under version control."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
+    )
+    if listed.returncode:  # an unpacked release: everything there is
+        return files(*PRODUCT, "tests", "docs", suffixes=TEXT)
+    names = [ROOT / name for name in listed.stdout.splitlines()]
+    return [path for path in names if path.suffix in TEXT and path.is_file()]
+
+
+def marks_of(module: ast.Module) -> list[str]:
+    """The categories that `pytestmark = pytest.mark.<category>` gives to a test module."""
+    given = []
+    for node in module.body:
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "pytestmark" for t in node.targets):
+            given += [
+                part.attr for part in ast.walk(node.value) if isinstance(part, ast.Attribute) and part.attr != "mark"
+            ]
+    return given
+
+
+def test_every_test_module_names_exactly_one_category() -> None:
+    modules = [path for path in files("tests", suffixes={".py"}) if path.name.startswith("test_")]
+    assert modules
+    wrong = {}
+    for path in modules:
+        given = [mark for mark in marks_of(ast.parse(path.read_text())) if mark in CATEGORIES]
+        if len(given) != 1:
+            wrong[str(path.relative_to(ROOT))] = given
+    assert wrong == {}
+
+
+def test_no_test_is_skipped_or_expected_to_fail() -> None:
+    forbidden = re.compile(r"pytest\.(?:mark\.)?(?:skip|skipif|xfail|importorskip)\b")
+    found = [
+        str(path.relative_to(ROOT))
+        for path in files("tests", suffixes={".py"})
+        if path != Path(__file__).resolve() and forbidden.search(path.read_text())
+    ]
+    assert found == []
+
+
+def test_no_file_of_the_product_is_too_long() -> None:
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for path in files(*PRODUCT, suffixes={".py", ".sql"})
+        if (lines := len(path.read_text().splitlines())) > LONGEST_FILE
+    }
+    assert long == {}
+
+
+def test_every_query_has_a_name_and_a_purpose() -> None:
+    queries = files("sql/queries", suffixes={".sql"})
+    assert queries
+    for path in queries:
+        lines = path.read_text().splitlines()
+        names = [line.removeprefix("-- name: ") for line in lines if line.startswith("-- name:")]
+        assert names, f"{path.name} holds no named query"
+        assert len(names) == len(set(names)), f"{path.name} names a query twice"
+        assert all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in names), path.name
+        for number, line in enumerate(lines):
+            if line.startswith("-- name:"):
+                assert re.fullmatch(r"-- \S.*", lines[number + 1]), f"{path.name}:{number + 2} lacks the purpose"
+        preamble = lines[: lines.index(f"-- name: {names[0]}")]
+        assert all(line.startswith("--") or not line.strip() for line in preamble), f"{path.name}: SQL without a name"
+
+
+def test_sql_stands_in_sql_files_only() -> None:
+    statement = re.compile(r"\s*(?:SELECT\b.+\bFROM|INSERT\s+INTO|UPDATE\b.+\bSET|DELETE\s+FROM)\b", re.DOTALL)
+    found = []
+    for path in files(*PRODUCT, suffixes={".py"}):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and statement.match(node.value):
+                found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert found == []
+
+
+def test_nothing_prints() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in files(*PRODUCT, suffixes={".py"})
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert found == []
+
+
+def test_no_module_is_a_drawer_for_everything() -> None:
+    drawers = {"utils", "util", "helpers", "helper", "common", "misc"}
+    found = [str(path.relative_to(ROOT)) for path in files(*PRODUCT, suffixes={".py"}) if path.stem in drawers]
+    assert found == []
+
+
+def test_no_machine_path_and_no_leftover_note_is_in_the_tree() -> None:
+    found = []
+    for path in tree():
+        if path == Path(__file__).resolve():
+            continue
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
+            if _MACHINE_PATH.search(line) or _LEFTOVER.search(line):
+                found.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:80]}")
+    assert found == []
+
+
+def test_imports_follow_the_arrows(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(ROOT)
+    kept = import_linter.lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)
+    assert kept == import_linter.EXIT_STATUS_SUCCESS, capsys.readouterr().out
