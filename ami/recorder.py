@@ -10,11 +10,12 @@ import re
 from pathlib import Path, PurePosixPath
 
 from ami.client import AmiClient
-from domain.errors import TelephonyError
+from domain.errors import BadInput, TelephonyError
 from domain.i18n import _
 
 _CHANNEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-_PATH = re.compile(r"/(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*\.raw")
+_FOLDER = re.compile(r"(?:/[A-Za-z0-9._-]+)+")
+_BELOW = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*\.raw")
 _PATH_LENGTH = 255
 
 
@@ -22,8 +23,11 @@ class MixMonitorRecorder:
     """The engine's CallRecorder. folder: where Asterisk may write, as Asterisk sees it."""
 
     def __init__(self, client: AmiClient, folder: Path) -> None:
-        if not folder.is_absolute() or ".." in folder.parts:
-            raise TelephonyError(_("the recordings folder must be an absolute path"))
+        # MixMonitor's arguments are cut at commas and expanded: nothing but plain names may pass.
+        if not _FOLDER.fullmatch(str(folder)) or ".." in folder.parts:
+            raise BadInput(
+                _("the recordings folder must be an absolute path of letters, digits, dots, dashes and underscores")
+            )
         self._client = client
         self._folder = PurePosixPath(folder)
 
@@ -36,8 +40,12 @@ class MixMonitorRecorder:
         """
         if not _CHANNEL.fullmatch(channel):
             raise TelephonyError(_("not a valid channel id to record"))
-        # MixMonitor's arguments are cut at commas and expanded: nothing but plain names may pass.
         text = str(path)
-        if not _PATH.fullmatch(text) or len(text) > _PATH_LENGTH or self._folder not in PurePosixPath(text).parents:
+        if len(text) > _PATH_LENGTH or not self._is_below(PurePosixPath(text)):
             raise TelephonyError(_("a recording goes to a plain .raw file below the recordings folder"))
         await self._client.action("MixMonitor", {"Channel": channel, "File": text, "options": "D"})
+
+    def _is_below(self, path: PurePosixPath) -> bool:
+        if self._folder not in path.parents:
+            return False
+        return _BELOW.fullmatch(str(path.relative_to(self._folder))) is not None

@@ -45,10 +45,7 @@ class Calls:
 
     def on_channel_event(self, event: ChannelEvent) -> bool:
         """Give the event to its call. False if it is not about a customer's leg."""
-        if isinstance(event, PlaybackEnded):
-            attempt = attempt_of_playback(event.playback)
-        else:
-            attempt = attempt_of(event.channel)
+        attempt = attempt_of_playback(event.playback) if isinstance(event, PlaybackEnded) else attempt_of(event.channel)
         if attempt is None:
             return False
         self.deliver(attempt, event)

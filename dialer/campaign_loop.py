@@ -7,6 +7,7 @@ statement, which is committed first.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -191,7 +192,7 @@ class CampaignLoop:
     async def _fill_hopper(self) -> None:
         now = self._parts.clock.monotonic()
         free = self._floor.free(self.row.id)
-        wanted = max(len(free), 1) + CLAIM_AHEAD - len(self._hopper)
+        wanted = math.ceil(len(free) * self.rules.lines_per_agent) + CLAIM_AHEAD - len(self._hopper)
         if not self._floor.agents_of(self.row.id) or wanted <= 0 or now < self._claim_at:
             return
         claimed = await self._parts.dial_store.claim(self.row.id, self._engine, wanted, free)

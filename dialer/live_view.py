@@ -175,13 +175,10 @@ class LiveView:
     """Shows each status it is given. On a terminal the screen is redrawn; elsewhere a line is printed
     every `line_every_s` seconds."""
 
-    def __init__(
-        self, console: Console, *, line_every_s: float = 5.0, out: Callable[[str], None] | None = None
-    ) -> None:
+    def __init__(self, console: Console, *, line_every_s: float = 5.0) -> None:
         self._console = console
         self._line_every_s = line_every_s
         self._next_line_s = 0.0
-        self._out = out or (lambda text: console.print(text, highlight=False, soft_wrap=True))
         self._live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
 
     def __enter__(self) -> LiveView:

@@ -1,0 +1,1 @@
+"""The command line's commands, one module per noun. Each composes what it needs and nothing more."""

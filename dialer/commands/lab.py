@@ -1,0 +1,79 @@
+"""`dialer lab`: the telephone network in a box, left running until it is taken down."""
+
+from __future__ import annotations
+
+import typer
+
+from dialer.commands.context import JSON_OPTION, console, print_facts
+from dialer.settings import Settings, read_settings
+from domain.errors import NotFound
+from domain.i18n import _
+from lab import detached
+from lab.network import LabAccess
+
+app = typer.Typer(no_args_is_help=True)
+
+
+def lab_settings(access: LabAccess, settings: Settings) -> Settings:
+    """The same settings, with the switch and the trunk of a running lab."""
+    return settings.model_copy(
+        update=read_settings(
+            ari_url=access.ari.base_url,
+            ari_user=access.ari.user,
+            ari_secret=access.ari.secret,
+            ari_app=access.ari.app,
+            ami_host=access.ami.host,
+            ami_port=access.ami.port,
+            ami_user=access.ami.user,
+            ami_secret=access.ami.secret,
+            spool_dir=access.spool_switch,
+            lab_trunks=access.trunk,
+            node="lab",
+        ).model_dump(
+            include={
+                "ari_url", "ari_user", "ari_secret", "ari_app", "ami_host", "ami_port", "ami_user", "ami_secret",
+                "spool_dir", "lab_trunks", "node",
+            }
+        )
+    )  # fmt: skip
+
+
+def require_lab(settings: Settings) -> LabAccess:
+    access = detached.state(settings.data_dir)
+    if access is None:
+        raise NotFound(_("No lab is running. Start one: dialer lab up"))
+    return access
+
+
+def _facts(access: LabAccess) -> dict[str, object]:
+    return {
+        "run": access.run_id,
+        "trunk": access.trunk,
+        "agents": ", ".join(access.agent_endpoints),
+        "ari": access.ari.base_url,
+        "ami": f"{access.ami.host}:{access.ami.port}",
+        "message": access.message_media,
+        "cel_switch": str(access.cel_switch),
+        "cel_network": str(access.cel_network),
+        "folder": str(access.folder),
+    }
+
+
+@app.command(help=_("Start a switch, a telephone network and robot agents, and leave them running."))
+def up(
+    agents: int = typer.Option(20, min=0, help=_("Robot agents.")),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    access = detached.up(read_settings().data_dir, agents)
+    print_facts(_facts(access), as_json=as_json)
+
+
+@app.command(help=_("Show the running lab."))
+def status(as_json: bool = JSON_OPTION) -> None:
+    print_facts(_facts(require_lab(read_settings())), as_json=as_json)
+
+
+@app.command(help=_("Stop the lab that `lab up` started."))
+def down() -> None:
+    stopped = detached.down(read_settings().data_dir)
+    console.print(_("The lab is down.") if stopped else _("No lab was running."))
