@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from domain.errors import AccessDenied, BadInput, Unavailable
+from domain.errors import AccessDenied, Unavailable
 from domain.i18n import _
 
 _REFUSED = (
@@ -33,7 +33,7 @@ _AWAY = (
 
 @contextmanager
 def translated(where: str) -> Iterator[None]:
-    """Turn a failure of the database inside the block into Unavailable, AccessDenied or BadInput.
+    """Turn a failure of the database inside the block into Unavailable or AccessDenied.
 
     where: host, port and database, for people. Violated constraints pass through: the caller knows
     what they mean.
@@ -52,8 +52,6 @@ def translated(where: str) -> Iterator[None]:
         raise Unavailable(
             _("The database at {where} lacks a table. Run the migrations of this version.").format(where=where)
         ) from error
-    except (asyncpg.ClientConfigurationError, asyncpg.InvalidParameterValueError) as error:
-        raise BadInput(_("The DSN for PostgreSQL is not usable. Check its host, port and options.")) from error
     except _AWAY as error:
         if isinstance(error, ValueError):  # an argument of the wrong type: a bug, not an outage
             raise

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
 
+from domain.errors import BadInput
+from domain.i18n import _
 from sql.errors import translated
 
 STATEMENT_TIMEOUT_S = 5.0
@@ -30,7 +34,7 @@ async def connect_pool(
     Raises Unavailable (nobody answers, no such database), AccessDenied (user or password refused) or
     BadInput (not a DSN). Close it with `await pool.close()`.
     """
-    with translated(place(dsn)):
+    with _opening(dsn):
         return await asyncpg.create_pool(
             dsn,
             min_size=min_size,
@@ -45,7 +49,7 @@ async def connect(
     dsn: str, *, application_name: str, statement_timeout_s: float = STATEMENT_TIMEOUT_S
 ) -> asyncpg.Connection:
     """One connection outside a pool, with the same limits and errors. statement_timeout_s 0: no limit."""
-    with translated(place(dsn)):
+    with _opening(dsn):
         connection = await asyncpg.connect(
             dsn, timeout=CONNECT_TIMEOUT_S, server_settings=_settings(application_name, statement_timeout_s)
         )
@@ -70,6 +74,18 @@ def place(dsn: str) -> str:
     if parts.scheme not in ("postgresql", "postgres"):
         return "(unreadable DSN)"
     return f"{hosts}{parts.path}"
+
+
+@contextmanager
+def _opening(dsn: str) -> Iterator[None]:
+    with translated(place(dsn)):
+        try:
+            yield
+        except (ValueError, asyncpg.InvalidParameterValueError):
+            # Its text may quote the DSN, so it is not passed on.
+            raise BadInput(
+                _("The DSN of PostgreSQL is not usable. Write it as postgresql://user:password@host:port/database")
+            ) from None
 
 
 def _settings(application_name: str, statement_timeout_s: float) -> dict[str, str]:
