@@ -257,7 +257,10 @@ class RecordingPipeline:
         if facts is None:
             return
         # raw goes before the row: a WAV beside an unfinished row can be repaired, a stray raw file cannot be told apart
-        await self._in_thread(lambda: files.remove_below(self._spool, naming.raw_name(job.attempt)))
+        try:
+            await self._in_thread(lambda: files.remove_below(self._spool, naming.raw_name(job.attempt)))
+        except OSError as error:  # the WAV is safe; whoever looks after the spool folder has to clean it
+            log.error("recording.raw_not_removed", attempt=job.attempt, reason=os.strerror(error.errno or 0))
         row = RecordingRow(job.attempt, job.campaign, job.path, facts.size_bytes, facts.duration_ms, facts.sha256)
         await self._persistently(lambda: self._store.stored(row))
         self.counts.stored += 1

@@ -278,6 +278,22 @@ async def test_a_full_disk_raises_the_alarm_and_keeps_the_raw_file(
     assert bench.state(6) == "stored"
 
 
+async def test_a_raw_file_that_cannot_be_removed_costs_no_recording(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(root: Path, relative: str) -> None:
+        raise PermissionError(errno.EACCES, "no")
+
+    monkeypatch.setattr(files, "remove_below", refuse)
+    bench.switch.will_write("pd-000000000006", FRAME * 10)
+    with capture_logs() as logs:
+        async with bench.pipeline() as pipeline:
+            await record(pipeline, 6)
+            await pipeline.drain()
+    assert bench.state(6) == "stored"
+    assert "recording.raw_not_removed" in [entry["event"] for entry in logs]
+
+
 async def test_an_unforeseen_failure_does_not_stop_the_workers(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     def explode(raw: object, target: object) -> audio.WavFacts:
         raise ZeroDivisionError
