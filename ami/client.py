@@ -210,26 +210,14 @@ class AmiClient:
         loss = _Loss("closed")
         try:
             await link.open(settings.connect_timeout_s)
-            await self._send(
-                link,
-                Action(
-                    written(
-                        "Login",
-                        {"Username": settings.user, "Secret": settings.secret, "Events": settings.events},
-                    )
-                ),
-                None,
-            )
-            self._up(link)
-            if not first.done():
-                first.set_result(None)
-            loss = _Loss(await self._watch(link))
-        except (BadInput, TelephonyError, AccessDenied) as error:
-            # InDoubt is a login without an answer; every other refusal of a login is final.
-            loss = _Loss(
-                "no answer to the login" if isinstance(error, InDoubt) else "login refused",
-                denied=not isinstance(error, InDoubt),
-            )
+            refusal = await self._log_in(link)
+            if refusal is None:
+                self._up(link)
+                if not first.done():
+                    first.set_result(None)
+                loss = _Loss(await self._watch(link))
+            else:
+                loss = refusal
         except (OSError, TimeoutError) as error:
             loss = _Loss(type(error).__name__)
         except Exception as error:
@@ -238,6 +226,20 @@ class AmiClient:
         finally:
             self._down(link, loss.reason)
         return loss
+
+    async def _log_in(self, link: OneLink) -> _Loss | None:
+        """None when logged in. Only a refused secret is final: an Asterisk that stops refuses everything."""
+        settings = self._settings
+        fields = {"Username": settings.user, "Secret": settings.secret, "Events": settings.events}
+        try:
+            await self._send(link, Action(written("Login", fields)), settings.login_timeout_s)
+        except (BadInput, AccessDenied) as error:
+            return _Loss(type(error).__name__, denied=True)
+        except InDoubt:
+            return _Loss("no answer to the login")
+        except (TelephonyError, Unavailable):
+            return _Loss("login not possible now")
+        return None
 
     async def _watch(self, link: OneLink) -> str:
         """Ping until the link is lost or an answer is missing; say which."""
@@ -249,6 +251,8 @@ class AmiClient:
                 await self._send(link, Action(written("Ping", {})), None)
             except InDoubt:
                 return "no answer to a ping"
+            except (TelephonyError, Unavailable):
+                return "ping refused"
 
     def _up(self, link: OneLink) -> None:
         self._link = link
@@ -299,6 +303,8 @@ def _refusal(name: str, message: str) -> TelephonyError | Unavailable:
         return AccessDenied(
             _("the AMI account may not {action}: check read and write in manager.conf").format(action=name)
         )
+    if "shutting down" in text:
+        return Unavailable(_("Asterisk is stopping: the AMI action {action} was not carried out").format(action=name))
     if "no such channel" in text or "channel not found" in text:
         return Gone(_("the channel of the AMI action {action} no longer exists").format(action=name))
     return TelephonyError(_("Asterisk refused the AMI action {action}").format(action=name))

@@ -94,7 +94,8 @@ class AriTelephony:
                 **target,
             )
         except Refused as refused:
-            raise self._not_placed(order.channel, refused) from None
+            taken = refused.status == 409 and await self._may_exist(order.channel)
+            raise self._not_placed(order.channel, refused, taken=taken) from None
         except Unanswered as unanswered:
             if unanswered.sent:
                 raise InDoubt(
@@ -104,9 +105,20 @@ class AriTelephony:
                 ) from None
             raise self._unavailable(unanswered) from None
 
+    async def _may_exist(self, channel: str) -> bool:
+        """Asterisk also says 409 for an order refused otherwise, when the one before it on the same
+        connection was a clash: it looks at an errno that nobody has cleared."""
+        try:
+            await self._node.call("channels", "get", channelId=channel)
+        except Refused as refused:
+            return refused.status != 404
+        except (Unanswered, Unavailable):
+            return True
+        return True
+
     @staticmethod
-    def _not_placed(channel: str, refused: Refused) -> TelephonyError | Unavailable:
-        if refused.status == 409:
+    def _not_placed(channel: str, refused: Refused, *, taken: bool) -> TelephonyError | Unavailable:
+        if taken:
             return Clash(_("channel {channel} exists already").format(channel=channel))
         if refused.status == _BOOTING:
             return Unavailable(_("Asterisk is still booting: nothing was sent"))

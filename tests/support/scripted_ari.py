@@ -84,6 +84,7 @@ _API: dict[str, list[tuple[str, dict[str, Any]]]] = {
                 variables="body",
             ),
         ),
+        (_CHANNEL, _operation("get", "GET", "Channel", channelId="path")),
         (_CHANNEL, _operation("hangup", "DELETE", "void", channelId="path", reason_code="query")),
         (
             _CHANNEL + "/play/{playbackId}",
@@ -256,6 +257,9 @@ class ScriptedAri:
         match request.method, parts:
             case "GET", []:
                 return web.json_response([_channel(name, state) for name, state in self.channels.items()])
+            case "GET", [channel]:
+                known = self.channels.get(channel)
+                return web.json_response(_channel(channel, known)) if known else _missing("Channel")
             case "POST", [channel]:
                 return self._originate(channel, request.query["endpoint"])
             case "DELETE", [channel]:

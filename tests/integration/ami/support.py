@@ -21,6 +21,7 @@ def settings(peer: ScriptedAmi, **changes: Any) -> AmiSettings:
         peer.user,
         peer.secret,
         connect_timeout_s=0.4,
+        login_timeout_s=0.3,
         action_timeout_s=0.3,
         ping_interval_s=0.1,
         backoff_min_s=0.01,

@@ -205,6 +205,18 @@ async def test_secret_changed_under_way_ends_the_session_for_good() -> None:
             await client.action("Ping")
 
 
+@pytest.mark.parametrize("message", ["Asterisk is shutting down", "Login Already In Use"])
+async def test_login_that_is_not_possible_now_is_tried_again(message: str) -> None:
+    """Only a refused secret is final: an Asterisk that stops refuses every action, Login and Ping too."""
+    async with ScriptedAmi() as peer, session(peer) as client:
+        peer.answers["Ping"] = refused("Asterisk is shutting down")
+        peer.answers["Login"] = refused(message)
+        assert isinstance(await event(client), AmiDown)
+        await peer.until(lambda: len(peer.actions("Login")) > 3)
+        peer.answers.clear()
+        assert isinstance(await event(client), AmiUp)
+
+
 async def test_nobody_there_is_told_at_start() -> None:
     async with ScriptedAmi() as peer:
         pass

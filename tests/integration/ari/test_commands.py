@@ -61,6 +61,17 @@ async def test_originate_with_an_id_in_use_is_a_clash() -> None:
             await telephony.originate(AGENT)
 
 
+async def test_conflict_without_such_a_channel_is_not_a_clash() -> None:
+    """Asterisk answers 409 to any refused order that follows a clash on the same connection."""
+    async with ScriptedAri() as peer, linked(peer) as telephony:
+        peer.answers["POST", _CHANNEL] = status(409)
+        with pytest.raises(NotPlaced):
+            await telephony.originate(AGENT)
+        peer.answers["GET", _CHANNEL] = hang
+        with pytest.raises(Clash):
+            await telephony.originate(AGENT)
+
+
 @pytest.mark.parametrize("code", [300, 307, 400, 401, 403, 404, 405, 413, 422, 429, 500, 502, 504])
 async def test_refused_originate_is_not_placed_whatever_the_status(code: int) -> None:
     """ARI-7: aioswagger11 fails with a TypeError on 405 and 413, and hides the reason of others."""
@@ -233,7 +244,7 @@ async def test_refused_command_raises_what_the_port_promises(code: int, error: t
             await telephony.add_to_bridge("ab-1", "pd-1")
 
 
-@pytest.mark.parametrize("body", ["", "{}", "[7]", '[{"id":"x"}]', '[{"id":"x","state":"Up","creationtime":"now"}]'])
+@pytest.mark.parametrize("body", ["", "[7]", '[{"id":"x"}]', '[{"id":"x","state":"Up","creationtime":"now"}]'])
 async def test_snapshot_that_cannot_be_read_is_an_error_not_an_empty_switch(body: str) -> None:
     async with ScriptedAri() as peer, linked(peer) as telephony:
         peer.answers["GET", "/channels"] = status(200, body)

@@ -1,0 +1,444 @@
+"""The ARI and AMI adapters on a real Asterisk, with a telephone network behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ami.client import AmiClient
+from ami.events import AmiDown, AmiUp, CallOrphaned, ContactChanged, Reach, SwitchBooted, SwitchRestarted
+from ami.recorder import MixMonitorRecorder
+from ami.settings import AmiSettings
+from ami.watch import SwitchWatch
+from ari.settings import AriSettings
+from ari.telephony import AriTelephony
+from domain.errors import AccessDenied, Clash, Gone, NotPlaced, Unavailable
+from domain.events import (
+    ChannelAnswered,
+    ChannelEnded,
+    ChannelEnteredBridge,
+    ChannelHangupRequested,
+    ChannelLeftBridge,
+    ChannelProgress,
+    LinkDown,
+    LinkUp,
+    PlaybackEnded,
+    Progress,
+)
+from domain.ids import AgentId, AttemptId, ShiftId, agent_bridge, agent_channel, customer_channel, message_playback
+from domain.ports import OriginateOrder
+from lab import tones
+from lab.network import Lab
+from tests.lab.probe import cel_rows
+
+pytestmark = pytest.mark.lab
+
+_PREFIX = "7900555"
+_attempts = itertools.count(1)
+_epochs = itertools.count(1)
+
+
+def _ari(lab: Lab, **changes: Any) -> AriSettings:
+    media = {"media_address": "127.0.0.1", "bind_rtp_to_media_address": "yes", "transport": "transport-udp"}
+    known = AriSettings(
+        lab.ari.base_url,
+        lab.ari.user,
+        lab.ari.secret,
+        lab.ari.app,
+        trunk_fields={lab.trunk: media},
+        heartbeat_s=0.5,
+        request_timeout_s=2.0,
+        backoff_min_s=0.05,
+        backoff_max_s=0.2,
+    )
+    return replace(known, **changes)
+
+
+def _ami(lab: Lab, **changes: Any) -> AmiSettings:
+    known = AmiSettings(
+        lab.ami.host,
+        lab.ami.port,
+        lab.ami.user,
+        lab.ami.secret,
+        ping_interval_s=0.3,
+        action_timeout_s=1.0,
+        backoff_min_s=0.05,
+        backoff_max_s=0.2,
+    )
+    return replace(known, **changes)
+
+
+class Desk:
+    """A telephony adapter and all it has told."""
+
+    def __init__(self, lab: Lab, telephony: AriTelephony) -> None:
+        self.lab = lab
+        self.telephony = telephony
+        self.events: list[Any] = []
+        self.gate = ""
+
+    async def until(self, kind: type, /, **wanted: object) -> Any:
+        """The first event of this kind with these values, told already or still to come."""
+        at = 0
+        async with asyncio.timeout(15):
+            while True:
+                while at < len(self.events):
+                    event = self.events[at]
+                    at += 1
+                    if isinstance(event, kind) and all(getattr(event, k) == v for k, v in wanted.items()):
+                        return event
+                self.events.append(await self.telephony.next_event())
+
+    def told(self, channel: str) -> list[Any]:
+        return [event for event in self.events if getattr(event, "channel", None) == channel]
+
+    async def dial(self, last: str, *, gate: str | None = None, ring_s: int = 10, **more: Any) -> str:
+        channel = customer_channel(AttemptId(next(_attempts)))
+        endpoint = f"PJSIP/{_PREFIX}{last}@{self.gate if gate is None else gate}"
+        await self.telephony.originate(OriginateOrder(channel, endpoint, ring_s, 60, "74950000000", "customer", **more))
+        return channel
+
+    async def agent(self, number: int) -> tuple[str, str]:
+        """An agent's leg, up in its own bridge."""
+        names = AgentId(number), ShiftId(next(_attempts))
+        channel, bridge = agent_channel(*names), agent_bridge(*names)
+        endpoint = f"PJSIP/{self.lab.agent_endpoints[number - 1]}"
+        await self.telephony.create_bridge(bridge)
+        await self.telephony.originate(OriginateOrder(channel, endpoint, 10, 0, "", "agent"))
+        await self.until(ChannelAnswered, channel=channel)
+        await self.telephony.add_to_bridge(bridge, channel)
+        await self.until(ChannelEnteredBridge, channel=channel, bridge=bridge)
+        return channel, bridge
+
+
+@asynccontextmanager
+async def _desk(lab: Lab, **changes: Any) -> AsyncIterator[Desk]:
+    telephony = AriTelephony(_ari(lab, **changes))
+    await telephony.start()
+    epoch = next(_epochs)
+    try:
+        desk = Desk(lab, telephony)
+        await desk.until(LinkUp)
+        desk.gate = await telephony.arm_trunk(lab.trunk, epoch)
+        yield desk
+        for one in (await telephony.snapshot()).channels:
+            await telephony.hang_up(one.channel)
+        await telephony.disarm_trunk(lab.trunk, epoch)
+    finally:
+        await telephony.close()
+
+
+@pytest.fixture
+def own_lab(data_dir: Path) -> Iterator[Lab]:
+    """A lab that the test may stop, freeze and start again."""
+    with Lab.start(data_dir, agents=1) as running:
+        yield running
+
+
+async def test_customer_rings_answers_is_bridged_with_the_agent_and_is_hung_up(lab: Lab) -> None:
+    async with _desk(lab) as desk:
+        agent, bridge = await desk.agent(1)
+        customer = await desk.dial("1602")
+        answered = await desk.until(ChannelAnswered, channel=customer)
+        await desk.telephony.add_to_bridge(bridge, customer)
+        entered = await desk.until(ChannelEnteredBridge, channel=customer, bridge=bridge)
+        assert (entered.at - answered.at).total_seconds() < 1.0
+        seen = {one.channel: one for one in (await desk.telephony.snapshot()).channels}
+        assert seen[customer].up
+        assert seen[customer].bridge == seen[agent].bridge == bridge
+        await desk.telephony.hang_up(customer)
+        await desk.until(ChannelLeftBridge, channel=customer, bridge=bridge)
+        ended = await desk.until(ChannelEnded, channel=customer)
+        assert ended.cause == 16
+        assert [type(one) for one in desk.told(customer)][:2] == [ChannelProgress, ChannelProgress]
+        # The agent's leg stays up for the next customer.
+        assert [one.channel for one in (await desk.telephony.snapshot()).channels] == [agent]
+        await desk.telephony.hang_up(customer)
+        await desk.telephony.destroy_bridge(bridge)
+
+
+async def test_customer_who_leaves_is_told_with_his_cause(lab: Lab) -> None:
+    async with _desk(lab) as desk:
+        customer = await desk.dial("1702")
+        await desk.until(ChannelAnswered, channel=customer)
+        request = await desk.until(ChannelHangupRequested, channel=customer)
+        assert not request.soft
+        assert (await desk.until(ChannelEnded, channel=customer)).cause == 16
+
+
+@pytest.mark.parametrize(("last", "cause", "code"), [("3000", 17, 486), ("4000", 1, 404), ("5000", 34, 503)])
+async def test_refused_call_ends_with_the_networks_result_and_was_never_answered(
+    lab: Lab, last: str, cause: int, code: int
+) -> None:
+    async with _desk(lab) as desk:
+        customer = await desk.dial(last)
+        ended = await desk.until(ChannelEnded, channel=customer)
+        assert (ended.cause, ended.tech_cause) == (cause, code)
+        told = [type(one) for one in desk.told(customer)]
+        assert ChannelHangupRequested in told
+        assert ChannelAnswered not in told
+
+
+async def test_own_ring_time_out_ends_without_a_hang_up_request(lab: Lab) -> None:
+    async with _desk(lab) as desk:
+        customer = await desk.dial("3100", ring_s=1)
+        await desk.until(ChannelProgress, channel=customer, kind=Progress.RINGING)
+        assert (await desk.until(ChannelEnded, channel=customer)).cause == 19
+        assert ChannelHangupRequested not in [type(one) for one in desk.told(customer)]
+
+
+async def test_early_media_is_told_apart_from_ringing(lab: Lab) -> None:
+    async with _desk(lab) as desk:
+        customer = await desk.dial("6000")
+        await desk.until(ChannelEnded, channel=customer)
+        kinds = [one.kind for one in desk.told(customer) if isinstance(one, ChannelProgress)]
+        assert kinds
+        assert set(kinds) == {Progress.EARLY_MEDIA}
+
+
+async def test_message_is_heard_to_its_end_or_not(lab: Lab) -> None:
+    async with _desk(lab) as desk:
+        customer = await desk.dial("1900")
+        await desk.until(ChannelAnswered, channel=customer)
+        heard, cut, missing = (message_playback(AttemptId(next(_attempts))) for _ in range(3))
+        await desk.telephony.play(customer, missing, "sound:no-such-sound")
+        assert not (await desk.until(PlaybackEnded, playback=missing)).heard
+        await desk.telephony.play(customer, heard, lab.message_media)
+        assert (await desk.until(PlaybackEnded, playback=heard)).heard
+        await desk.telephony.play(customer, cut, lab.message_media)
+        await desk.telephony.hang_up(customer)
+        assert not (await desk.until(PlaybackEnded, playback=cut)).heard
+        with pytest.raises(Gone):
+            await desk.telephony.play(customer, heard, lab.message_media)
+
+
+async def test_dead_mans_switch_ends_a_call_that_nobody_takes_care_of(lab: Lab) -> None:
+    async with _desk(lab) as desk:
+        channel = customer_channel(AttemptId(next(_attempts)))
+        endpoint = f"PJSIP/{_PREFIX}1900@{desk.gate}"
+        await desk.telephony.originate(OriginateOrder(channel, endpoint, 10, 1, "", "customer"))
+        answered = await desk.until(ChannelAnswered, channel=channel)
+        ended = await desk.until(ChannelEnded, channel=channel)
+        assert (ended.at - answered.at).total_seconds() < 3.0
+
+
+async def test_lifted_dead_mans_switch_lets_the_call_live(lab: Lab) -> None:
+    async with _desk(lab) as desk:
+        channel = customer_channel(AttemptId(next(_attempts)))
+        endpoint = f"PJSIP/{_PREFIX}1900@{desk.gate}"
+        await desk.telephony.originate(OriginateOrder(channel, endpoint, 10, 1, "", "customer"))
+        await desk.until(ChannelAnswered, channel=channel)
+        await desk.telephony.set_variable(channel, "TIMEOUT(absolute)", "0")
+        await asyncio.sleep(1.5)  # longer than the switch that was lifted
+        assert channel in [one.channel for one in (await desk.telephony.snapshot()).channels]
+
+
+async def test_id_in_use_is_a_clash_and_an_unknown_endpoint_is_not_placed(lab: Lab) -> None:
+    async with _desk(lab) as desk:
+        agent, _ = await desk.agent(2)
+        again = OriginateOrder(agent, f"PJSIP/{lab.agent_endpoints[1]}", 10, 0, "", "agent")
+        with pytest.raises(Clash):
+            await desk.telephony.originate(again)
+        with pytest.raises(NotPlaced):
+            await desk.telephony.originate(replace(again, channel="ag-999999-000000001", endpoint="PJSIP/nobody"))
+
+
+async def test_disarmed_trunk_lets_no_invite_through_while_another_epoch_still_dials(lab: Lab) -> None:
+    async with _desk(lab) as desk:
+        old, new = next(_epochs), next(_epochs)
+        old_gate = await desk.telephony.arm_trunk(lab.trunk, old)
+        new_gate = await desk.telephony.arm_trunk(lab.trunk, new)
+        before = await desk.dial("1111702", gate=old_gate)
+        await desk.until(ChannelEnded, channel=before)
+        await desk.telephony.disarm_trunk(lab.trunk, old)
+        with pytest.raises(NotPlaced):
+            await desk.dial("1121702", gate=old_gate)
+        never = f"{lab.trunk}-e{next(_epochs):09d}"
+        with pytest.raises(NotPlaced):
+            await desk.dial("1131702", gate=never)
+        after = await desk.dial("1141702", gate=new_gate)
+        await desk.until(ChannelEnded, channel=after)
+        await desk.telephony.disarm_trunk(lab.trunk, new)
+        # The witness is the far side's own log; the calls before and after show that it sees.
+        assert await _invites(lab, f"{_PREFIX}1141702", wait=True)
+        assert await _invites(lab, f"{_PREFIX}1111702", wait=True)
+        assert not await _invites(lab, f"{_PREFIX}1121702")
+        assert not await _invites(lab, f"{_PREFIX}1131702")
+
+
+async def _invites(lab: Lab, number: str, *, wait: bool = False) -> bool:
+    async with asyncio.timeout(5):
+        while not (rows := cel_rows(lab.cel_network, extension=number)) and wait:  # noqa: ASYNC110 - a file
+            await asyncio.sleep(0.02)
+    return bool(rows)
+
+
+async def test_call_lives_on_when_its_gate_is_closed(lab: Lab) -> None:
+    async with _desk(lab) as desk:
+        epoch = next(_epochs)
+        gate = await desk.telephony.arm_trunk(lab.trunk, epoch)
+        agent, bridge = await desk.agent(3)
+        customer = await desk.dial("1900", gate=gate)
+        await desk.until(ChannelAnswered, channel=customer)
+        await desk.telephony.disarm_trunk(lab.trunk, epoch)
+        await desk.telephony.add_to_bridge(bridge, customer)
+        await desk.until(ChannelEnteredBridge, channel=customer)
+        assert {one.channel for one in (await desk.telephony.snapshot()).channels} >= {agent, customer}
+
+
+async def test_both_sides_are_recorded_for_as_long_as_the_call_lasts(lab: Lab) -> None:
+    client = AmiClient(_ami(lab))
+    await client.start()
+    try:
+        recorder = MixMonitorRecorder(client, lab.spool_switch / "monitor")
+        async with _desk(lab) as desk:
+            path = lab.spool_switch / "monitor" / "adapters.raw"
+            with pytest.raises(Gone):
+                await recorder.start("pd-999999999999", path)
+            _, bridge = await desk.agent(4)
+            customer = await desk.dial("1900")
+            await desk.until(ChannelAnswered, channel=customer)
+            await desk.telephony.add_to_bridge(bridge, customer)
+            await recorder.start(customer, path)
+            await asyncio.sleep(1.0)  # a second of sound, to be measured
+            await desk.telephony.hang_up(customer)
+            await desk.until(ChannelEnded, channel=customer)
+            await _settled(path)
+        # 8 kHz, 16 bit; it begins when both sides have sent sound, which a new leg takes half a second to do.
+        sides = np.frombuffer(path.read_bytes(), dtype="<i2").astype(np.float64).reshape(-1, 2) / 32767
+        assert 0.3 < len(sides) / 8000 < 2.0
+        said, heard = sides[-1600:, 0], sides[-1600:, 1]
+        assert tones.level(said, tones.F_CUSTOMER) > 0.05 > tones.level(said, tones.F_AGENT)
+        assert tones.level(heard, tones.F_AGENT) > 0.05 > tones.level(heard, tones.F_CUSTOMER)
+    finally:
+        await client.close()
+
+
+async def _settled(path: Path) -> None:
+    """Asterisk closes the file a moment after the channel's end."""
+    size = -1
+    async with asyncio.timeout(5):
+        while (now := await asyncio.to_thread(os.path.getsize, path)) != size:
+            size = now
+            await asyncio.sleep(0.1)
+
+
+async def test_wrong_passwords_are_refused_clearly(lab: Lab) -> None:
+    with pytest.raises(AccessDenied):
+        await AriTelephony(_ari(lab, secret="wrong")).start()
+    with pytest.raises(AccessDenied):
+        await AmiClient(_ami(lab, secret="wrong")).start()
+
+
+async def test_orphaned_call_and_the_robots_are_seen_over_ami(lab: Lab) -> None:
+    client = AmiClient(_ami(lab))
+    await client.start()
+    watch = SwitchWatch(client, trunks=[lab.trunk])
+    await watch.start()
+    try:
+        async with asyncio.timeout(10):
+            while not isinstance(await watch.next_event(), SwitchBooted):
+                pass
+        async with _desk(lab) as desk:
+            # Answers after a second, when its engine is gone.
+            await desk.dial("1610")
+            await desk.telephony.close()
+            async with asyncio.timeout(10):
+                while not isinstance(event := await watch.next_event(), CallOrphaned):
+                    assert isinstance(event, ContactChanged)
+            assert event.channel.startswith("pd-")
+        health = watch.health()
+        assert health.connected
+        assert health.booted
+        assert all(health.reach[name] is Reach.REACHABLE for name in lab.agent_endpoints)
+        assert lab.trunk in health.reach
+    except Unavailable:
+        # The desk's own tidying up finds its link closed, which is what the test has done.
+        assert not desk.telephony.is_up
+    finally:
+        await watch.close()
+        await client.close()
+
+
+async def test_stopped_asterisk_is_told_and_its_restart_found(own_lab: Lab) -> None:
+    switch = own_lab.instances[0]
+    telephony = AriTelephony(_ari(own_lab))
+    client = AmiClient(_ami(own_lab))
+    await telephony.start()
+    await client.start()
+    watch = SwitchWatch(client)
+    await watch.start()
+    try:
+        desk = Desk(own_lab, telephony)
+        first = await desk.until(LinkUp)
+        gate = await telephony.arm_trunk(own_lab.trunk, 1)
+        await asyncio.to_thread(switch.stop)
+        await desk.until(LinkDown)
+        with pytest.raises(Unavailable):
+            await desk.dial("1900", gate=gate)
+        with pytest.raises(Unavailable):
+            await AriTelephony(_ari(own_lab)).start()
+        with pytest.raises(Unavailable):
+            await AmiClient(_ami(own_lab)).start()
+        switch.start()
+        desk.events.clear()
+        again = await desk.until(LinkUp)
+        assert again.incarnation != first.incarnation
+        # The gate lived in memory: the restart has closed it.
+        with pytest.raises(NotPlaced):
+            await desk.dial("1900", gate=gate)
+        gate = await telephony.arm_trunk(own_lab.trunk, 1)
+        customer = await desk.dial("1900", gate=gate)
+        await desk.until(ChannelAnswered, channel=customer)
+        kinds = []
+        async with asyncio.timeout(15):
+            while SwitchRestarted not in kinds:
+                kinds.append(type(await watch.next_event()))
+        assert kinds.index(AmiDown) < kinds.index(SwitchRestarted)
+        assert AmiUp in kinds
+    finally:
+        await watch.close()
+        await client.close()
+        await telephony.close()
+
+
+async def test_frozen_asterisk_is_noticed_and_found_again_with_its_call(own_lab: Lab) -> None:
+    telephony = AriTelephony(_ari(own_lab))
+    client = AmiClient(_ami(own_lab))
+    await telephony.start()
+    await client.start()
+    desk = Desk(own_lab, telephony)
+    process = own_lab.instances[0].process
+    assert process is not None
+    try:
+        up = await desk.until(LinkUp)
+        gate = await telephony.arm_trunk(own_lab.trunk, 1)
+        customer = await desk.dial("1900", gate=gate)
+        await desk.until(ChannelAnswered, channel=customer)
+        os.kill(process.pid, signal.SIGSTOP)
+        try:
+            async with asyncio.timeout(6):
+                await desk.until(LinkDown)
+                while not isinstance(await client.next_event(), AmiDown):
+                    pass
+        finally:
+            os.kill(process.pid, signal.SIGCONT)
+        desk.events.clear()
+        again = await desk.until(LinkUp)
+        assert again.incarnation == up.incarnation
+        assert customer in [one.channel for one in (await telephony.snapshot()).channels]
+        await telephony.hang_up(customer)
+        await desk.until(ChannelEnded, channel=customer)
+    finally:
+        await client.close()
+        await telephony.close()
