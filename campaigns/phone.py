@@ -16,6 +16,9 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import PhoneNumberType
 
+from domain.errors import BadInput
+from domain.i18n import _
+
 
 class PhoneProblem(StrEnum):
     EMPTY = "empty phone"
@@ -56,6 +59,12 @@ _LONGEST = 15
 _COUNTRIES_WITH_TRUNK_EIGHT = ("RU", "KZ")
 
 _NEVER = {PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST, PhoneNumberType.PAGER, PhoneNumberType.UAN}
+
+
+def require_country(code: str) -> None:
+    """Raises BadInput unless it is the ISO code of a country with a numbering plan."""
+    if code not in phonenumbers.SUPPORTED_REGIONS:
+        raise BadInput(_("{code} is not a country's code. Give two capitals, such as RU or UA.").format(code=code))
 
 
 def normalise(text: str, default_country: str, allowed_prefixes: Sequence[str]) -> Phone | PhoneProblem:

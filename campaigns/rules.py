@@ -67,9 +67,7 @@ def after_attempt(rules: CampaignRules, lead: LeadFacts, outcome: Outcome, count
         case Outcome.ABANDONED | Outcome.AGENT_MISSED:
             if _attempts_used(rules, lead, counted):
                 return _exhausted(lead)
-            return _again(
-                rules, lead, counted, now, rules.after_abandon_s, Temperature.HOT, needs_agent=True, rule="abandoned"
-            )
+            return _again(rules, lead, outcome, counted, now, rules.after_abandon_s)
         case (
             Outcome.NO_ANSWER
             | Outcome.BUSY
@@ -96,7 +94,7 @@ def after_attempt(rules: CampaignRules, lead: LeadFacts, outcome: Outcome, count
             delay = retry.delay_s(run)
             if lead.promise is not None and outcome is not Outcome.INVALID_NUMBER:
                 delay = min(delay, rules.promise_retry_s)
-            return _again(rules, lead, counted, now, delay, lead.temperature, needs_agent=False, rule=outcome.value)
+            return _again(rules, lead, outcome, counted, now, delay)
         case _:
             assert_never(outcome)
 
@@ -178,29 +176,27 @@ def _exhausted(lead: LeadFacts) -> NextStep:
 
 
 def _again(
-    rules: CampaignRules,
-    lead: LeadFacts,
-    counted: bool,
-    now: datetime,
-    delay_s: float,
-    temperature: Temperature,
-    *,
-    needs_agent: bool,
-    rule: str,
+    rules: CampaignRules, lead: LeadFacts, outcome: Outcome, counted: bool, now: datetime, delay_s: float
 ) -> NextStep:
-    due_at = now + timedelta(seconds=delay_s)
+    abandoned = outcome in (Outcome.ABANDONED, Outcome.AGENT_MISSED)
+    due_at, rule = now + timedelta(seconds=delay_s), outcome.value
     if not counted:
         due_at = max(due_at, now + timedelta(seconds=rules.uncounted_wait_s))
-        if lead.counters.uncounted_today + 1 >= rules.max_uncounted_per_day:
+        # What was refused before it was sent is no dial, and does not use up the day.
+        if outcome is not Outcome.NOT_PLACED and lead.counters.uncounted_today + 1 >= rules.max_uncounted_per_day:
             due_at = max(due_at, _next_day(now))
             rule = f"{rule}, {rules.max_uncounted_per_day} dials today never rang"
-    promised = lead.promise is not None
-    # The promise is late already: whoever is free keeps it.
+    if lead.promise is not None:
+        priority = PROMISE_PRIORITY
+    else:
+        # Whoever was left waiting comes before everybody but the promises.
+        priority = PRIORITY[Temperature.HOT if abandoned else lead.temperature]
+    # A promise that is tried again is late already: whoever is free keeps it, so no agent is named.
     return NextStep(
         LeadState.QUEUED,
         due_at=due_at,
-        priority=PROMISE_PRIORITY if promised else PRIORITY[temperature],
-        needs_agent=needs_agent or lead.needs_agent,
+        priority=priority,
+        needs_agent=abandoned or lead.needs_agent,
         promise=lead.promise,
         rule=rule,
     )

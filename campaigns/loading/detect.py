@@ -33,10 +33,11 @@ _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """sample: the first rows, split. encoding: a Python codec. sha256: of the bytes."""
+    """sample: the first rows, split. encoding: a Python codec. sha256: of the bytes. lines: line feeds."""
 
     sha256: bytes
     size: int
+    lines: int
     encoding: str
     separator: str
     sample: tuple[tuple[str, ...], ...]
@@ -69,13 +70,14 @@ def inspect(path: Path, encoding: str | None = None, separator: str | None = Non
         raise BadInput(_("{file} holds no rows.").format(file=path.name))
     separator = separator or _separator(lines)
     sample = tuple(tuple(row) for row in _rows(lines, separator)[:_SAMPLE_ROWS])
-    return FileFacts(scan.sha256, scan.size, encoding, separator, sample)
+    return FileFacts(scan.sha256, scan.size, scan.lines, encoding, separator, sample)
 
 
 @dataclass(frozen=True, slots=True)
 class _Scan:
     sha256: bytes
     size: int
+    lines: int
     encoding: str
     head: bytes
 
@@ -110,7 +112,7 @@ def _scan(path: Path) -> _Scan:
     if utf8 is not None and _truncated(utf8):
         utf8 = None
     encoding = "cp1251" if utf8 is None else "utf-8-sig" if head.startswith(codecs.BOM_UTF8) else "utf-8"
-    return _Scan(digest.digest(), size, encoding, head)
+    return _Scan(digest.digest(), size, line_no, encoding, head)
 
 
 def _still_utf8(decoder: codecs.IncrementalDecoder | None, chunk: bytes) -> codecs.IncrementalDecoder | None:

@@ -57,6 +57,7 @@ CREATE TABLE base (
     mapping        jsonb NOT NULL,
     row_count      integer NOT NULL,
     accepted_count integer NOT NULL,
+    zone_unknown_count integer NOT NULL DEFAULT 0,  -- of the accepted: blocked until somebody names their zone
     default_zone   text,
     loaded_by      text NOT NULL,
     loaded_at      timestamptz NOT NULL DEFAULT app_now(),

@@ -77,10 +77,15 @@ def test_even_a_promise_waits_a_day_for_a_number_that_seems_dead() -> None:
 
 
 def test_two_dials_that_never_rang_are_enough_for_a_day() -> None:
-    first = after_attempt(COLD, Facts(), Outcome.NOT_PLACED, False, NOW)
-    second = after_attempt(COLD, seen(uncounted_today=1), Outcome.NOT_PLACED, False, NOW)
+    first = after_attempt(COLD, Facts(), Outcome.ENGINE_CANCEL, False, NOW)
+    second = after_attempt(COLD, seen(uncounted_today=1), Outcome.ENGINE_CANCEL, False, NOW)
     assert first.due_at == NOW + timedelta(seconds=60)
     assert second.due_at == datetime(2026, 3, 3, tzinfo=UTC)
+
+
+def test_an_order_that_was_never_sent_does_not_use_up_the_day() -> None:
+    step = after_attempt(COLD, seen(uncounted_today=1), Outcome.NOT_PLACED, False, NOW)
+    assert step.due_at == NOW + timedelta(seconds=60)
 
 
 def test_an_abandoned_lead_rests_three_days_and_then_gets_an_agent_of_its_own() -> None:
