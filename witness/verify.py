@@ -1,4 +1,4 @@
-"""Verify a run: `python -m witness.verify [folder | run.json] [--json]`.
+"""Verify a run: `python witness/verify.py [folder | run.json] [--json]`.
 
 The folder holds `run.json`:
 
@@ -23,6 +23,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import asyncpg
+
+if not __package__:  # run as a file
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from witness import cel, checks_calls, checks_kpi, checks_rules
 from witness.facts import Facts, assemble, load_rows
