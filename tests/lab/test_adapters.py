@@ -131,9 +131,10 @@ async def _desk(lab: Lab, **changes: Any) -> AsyncIterator[Desk]:
         await desk.until(LinkUp)
         desk.gate = await telephony.arm_trunk(lab.trunk, epoch)
         yield desk
-        for one in (await telephony.snapshot()).channels:
-            await telephony.hang_up(one.channel)
-        await telephony.disarm_trunk(lab.trunk, epoch)
+        if telephony.is_up:
+            for one in (await telephony.snapshot()).channels:
+                await telephony.hang_up(one.channel)
+            await telephony.disarm_trunk(lab.trunk, epoch)
     finally:
         await telephony.close()
 
@@ -362,9 +363,6 @@ async def test_orphaned_call_and_the_robots_are_seen_over_ami(lab: Lab) -> None:
         assert health.booted
         assert all(health.reach[name] is Reach.REACHABLE for name in lab.agent_endpoints)
         assert lab.trunk in health.reach
-    except Unavailable:
-        # The desk's own tidying up finds its link closed, which is what the test has done.
-        assert not desk.telephony.is_up
     finally:
         await watch.close()
         await client.close()
