@@ -97,8 +97,12 @@ class SwitchWatch:
                 typed: SwitchEvent | None = event
             else:
                 typed = switch_event(event, self._clock.now())
-            if typed is not None:
-                await self._note(typed, event)
+            try:
+                if typed is not None:
+                    await self._note(typed, event)
+            except Exception as error:
+                # One strange message must not blind the watch.
+                log.error("ami.event_not_noted", error=type(error).__name__)
 
     async def _note(self, event: SwitchEvent, message: AmiMessage | AmiUp | AmiDown) -> None:
         match event:
@@ -141,7 +145,7 @@ class SwitchWatch:
         for aor in self._contacts.keys() - fresh.keys():
             fresh[aor] = {"": ContactChanged(aor, Reach.REMOVED, None, now)}
         self._contacts = fresh
-        for aor in fresh:
+        for aor in list(fresh):
             self._tell(aor)
 
     async def _trunk_contacts(self, trunk: str) -> list[AmiMessage]:
