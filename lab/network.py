@@ -118,6 +118,8 @@ class Lab(LabAccess):
                     else:
                         instance.start()
                     instance.wait_booted()
+                # the switch asked after its trunk before the network was there, and would wait ten seconds
+                switch.cli(f"pjsip qualify {TRUNK}")
                 access = plan.access(run_id, (switch, network))
                 _wait_registered(access, switch, network)
             except BaseException:
