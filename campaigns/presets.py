@@ -40,8 +40,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "repeat": {
             "BAD_LINE": {"delay_s": 2.0, "repeats": 1},
             "SILENT": {"delay_s": 2.0, "repeats": 1},
-            "MACHINE_AGENT": {"delay_s": 2.0},
-            "DISPO_TIMEOUT": {"delay_s": 2.0},
+            "MACHINE_AGENT": {"delay_s": 2.0, "repeats": 1},
+            "DISPO_TIMEOUT": {"delay_s": 2.0, "repeats": 1},
         },
         "window": "always",
         "default_zone": "Europe/Moscow",
