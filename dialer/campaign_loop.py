@@ -15,12 +15,14 @@ from typing import Protocol
 import structlog
 
 from campaigns.rules import CampaignRules
+from campaigns.service import REFRESH_HOURS_EVERY, refresh_hours
 from dialer.call_actor import CallActor, CallContext
 from dialer.calls import Calls
 from dialer.executor import Executor, not_placed
 from dialer.floor import Conversation, Floor
 from dialer.limits import LaunchLog
 from dialer.pacing_snapshot import pacing_snapshot
+from domain.bases import CampaignStore
 from domain.clock import Clock
 from domain.errors import DialerError
 from domain.events import AgentReserved, OriginateRefused
@@ -65,6 +67,8 @@ class LoopParts(Protocol):
     @property
     def engine_store(self) -> EngineStore: ...
     @property
+    def campaign_store(self) -> CampaignStore: ...
+    @property
     def live_window(self) -> LiveWindow: ...
     @property
     def clock(self) -> Clock: ...
@@ -104,6 +108,7 @@ class CampaignLoop:
         self._trusted_until = float("-inf")
         self._renew_at = float("-inf")
         self._claim_at = float("-inf")
+        self._hours_at = float("-inf")
         self._task: asyncio.Task[None] | None = None
 
     # ---- life -----------------------------------------------------------------------------------
@@ -183,6 +188,9 @@ class CampaignLoop:
             self._renew_at = clock.monotonic() + RENEW_S
             window = await self._parts.live_window.live(self.row.id, WINDOW_H)
             self.abandoned, self.answered = window.abandoned, window.persons
+        if now >= self._hours_at:
+            await refresh_hours(self._parts.campaign_store, clock, self.row)
+            self._hours_at = now + REFRESH_HOURS_EVERY.total_seconds()
         if clock.monotonic() >= self._trusted_until or not self._parts.telephony.is_up:
             return False
         if self._gate is None:

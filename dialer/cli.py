@@ -36,7 +36,7 @@ def main() -> None:
     """The console script. No traceback ever reaches a person for something they can mend."""
     try:
         settings = read_settings()
-        telemetry.configure(json=settings.log_json, level=settings.log_level)
+        telemetry.configure(json=settings.log_json, level=settings.log_level or "warning")
         app(standalone_mode=False)
     except DialerError as error:
         errors.print(f"[bold red]{_('Error')}:[/] ", end="")

@@ -12,14 +12,16 @@ from dialer.calls import Calls
 from dialer.campaign_loop import CampaignLoop, LiveWindow
 from dialer.executor import Executor, Recorder
 from dialer.floor import Floor
-from dialer.reconcile import close_leftovers, close_strangers
+from dialer.reconcile import Takeover, close_strangers
 from dialer.results import Results
 from dialer.tasks import Tasks
 from dialer.writer import Writer
+from domain.bases import CampaignStore
 from domain.clock import Clock
 from domain.disposition import DispositionKind
-from domain.errors import DialerError
+from domain.errors import DialerError, Unavailable
 from domain.events import ChannelVanished, LinkDown, LinkUp, NodeLost, StopAsked
+from domain.i18n import _
 from domain.ids import CampaignId, EngineId
 from domain.outcome import AgentState
 from domain.ports import Telephony
@@ -41,6 +43,7 @@ class EngineParts:
     engine_store: EngineStore
     live_window: LiveWindow
     recorder: Recorder
+    campaign_store: CampaignStore
     clock: Clock
     kinds: Mapping[str, DispositionKind]
     host: str
@@ -62,6 +65,10 @@ class Engine:
             parts.telephony, self.floor, self.writer, parts.recorder, parts.clock, self._tasks, self.calls
         )
         self.results = Results(self.floor, self.writer, parts.clock, parts.kinds)
+        self._takeover = Takeover(
+            parts.telephony, parts.dial_store, parts.engine_store, parts.clock, self._known_channels
+        )
+        self._taken_over = False
         self.loops: dict[CampaignId, CampaignLoop] = {}
         self._incarnation: str | None = None
         self._linked = asyncio.Event()
@@ -74,7 +81,8 @@ class Engine:
     # ---- life -------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Raises what made the start impossible (database or switch away, access denied)."""
+        """Raises what made the start impossible (database or switch away, access denied), and Unavailable
+        for an engine that was silent for so long that another one has taken its place."""
         parts = self._parts
         self.engine_id = await parts.engine_store.start_engine(parts.host)
         log.info("engine.started", engine_id=self.engine_id)
@@ -82,9 +90,6 @@ class Engine:
         pumping = asyncio.create_task(self._pump(), name="events")
         try:
             await self._linked.wait()
-            await close_leftovers(
-                parts.dial_store, self.engine_id, await parts.engine_store.running_campaigns(), parts.clock
-            )
             while not self._stopping.is_set():
                 await self._look_round()
                 try:
@@ -161,16 +166,43 @@ class Engine:
             return
         present = {channel.channel for channel in snapshot.channels}
         self.calls.vanish_missing(present, ChannelVanished(parts.clock.now()), asked_at)
-        known = {actor.call.channel for actor in self.calls.all()} | self.floor.channels()
-        await close_strangers(parts.telephony, snapshot, known)
+        await close_strangers(parts.telephony, snapshot, self._known_channels())
         for loop in self.loops.values():
             loop.forget_gate()
         self._linked.set()
         self._wake()
 
+    def _known_channels(self) -> set[str]:
+        return {actor.call.channel for actor in self.calls.all()} | self.floor.channels()
+
     # ---- once a second ----------------------------------------------------------------------------
 
     async def _look_round(self) -> None:
+        await self._take_over()
+        if self._taken_over:
+            await self._follow_plan()
+
+    async def _take_over(self) -> None:
+        """Before anything is dialled, and ever after, because whoever died just now is not silent yet."""
+        alive = True
+        try:
+            # First the others, then the own sign of life: after an outage nobody judges by its old ones.
+            await self._takeover.run(self.engine_id)
+            self._taken_over = True
+        except DialerError as error:
+            log.warning("engine.takeover_failed", error=type(error).__name__)
+        try:
+            alive = await self._parts.engine_store.beat(self.engine_id)
+        except DialerError as error:
+            log.warning("engine.beat_failed", error=type(error).__name__)
+        if not alive:
+            raise Unavailable(
+                _(
+                    "Engine {engine} was silent for too long and another one has taken its place. Start it again."
+                ).format(engine=self.engine_id)
+            )
+
+    async def _follow_plan(self) -> None:
         store = self._parts.engine_store
         try:
             await self._follow_campaigns(await store.running_campaigns())

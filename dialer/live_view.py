@@ -13,6 +13,7 @@ from dialer.call import CallState
 from dialer.live_status import AgentLine, LiveStatus
 from domain.i18n import _
 from domain.outcome import AgentState, Outcome
+from kpi.labels import outcome_label
 
 _AGENT_STYLE = {
     AgentState.READY: "green",
@@ -51,28 +52,6 @@ def agent_state_name(state: AgentState) -> str:
         AgentState.WRAPUP: _("wrap-up"),
         AgentState.PAUSED: _("paused"),
     }[state]
-
-
-def outcome_name(outcome: Outcome) -> str:
-    return {
-        Outcome.ANSWERED: _("talked to an agent"),
-        Outcome.NO_ANSWER: _("no answer"),
-        Outcome.BUSY: _("busy"),
-        Outcome.REJECTED: _("declined"),
-        Outcome.UNREACHABLE: _("unreachable"),
-        Outcome.INVALID_NUMBER: _("number does not exist"),
-        Outcome.BARRED: _("barred by the route"),
-        Outcome.TRUNK_FAIL: _("trunk failed"),
-        Outcome.NO_RESPONSE: _("no response from the trunk"),
-        Outcome.CUSTOMER_HUNG_EARLY: _("hung up at once"),
-        Outcome.ABANDONED: _("abandoned"),
-        Outcome.AGENT_MISSED: _("agent lost"),
-        Outcome.ENGINE_CANCEL: _("cancelled"),
-        Outcome.NOT_PLACED: _("not placed"),
-        Outcome.BLOCKED_DNC: _("do not call"),
-        Outcome.NODE_LOST: _("switch lost"),
-        Outcome.UNKNOWN: _("end not seen"),
-    }[outcome]
 
 
 def reason_name(reason: str) -> str:
@@ -147,7 +126,7 @@ def _agents(status: LiveStatus) -> RenderableType:
 def _last(status: LiveStatus) -> RenderableType:
     table = Table(title=_("Last calls"), expand=True, show_header=False, box=None)
     for call in reversed(status.last):
-        text = Text(outcome_name(call.outcome), style=_OUTCOME_STYLE.get(call.outcome, ""), no_wrap=True)
+        text = Text(outcome_label(call.outcome), style=_OUTCOME_STYLE.get(call.outcome, ""), no_wrap=True)
         table.add_row(f"{call.at:%H:%M:%S}", f"#{call.attempt}", text)
     return table
 

@@ -2,21 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 
 import structlog
 
 from campaigns.rules import CampaignRules, after_attempt
 from domain.clock import Clock
-from domain.errors import DialerError
+from domain.errors import BadInput, DialerError
 from domain.ids import EngineId, agent_of, attempt_of
 from domain.outcome import Outcome
 from domain.ports import SwitchSnapshot, Telephony
-from domain.records import AttemptFinal, CampaignRow, ClaimedLead, LeadCounters
-from domain.stores import DialStore
+from domain.records import AttemptFinal, LeftBehind
+from domain.stores import DialStore, EngineStore
 
 log = structlog.get_logger()
+
+#: An engine that has not said for so long that it lives is gone, if it leads no campaign either, seconds.
+SILENT_S = 5.0
+#: An order that the switch accepted before the gate was closed is seen there by then, seconds
+#: (docs/adr/0007: 62 ms is the worst measured).
+SETTLE_S = 1.0
+
+
+class Takeover:
+    """Ends what engines that are gone left behind: their gates, their calls, their rows, in this order.
+
+    Until its row is closed a lead in flight cannot be dialled by anybody, so the rows come last:
+    when no late order can leave any more and no call is up.
+    """
+
+    def __init__(
+        self,
+        telephony: Telephony,
+        dial_store: DialStore,
+        engine_store: EngineStore,
+        clock: Clock,
+        known: Callable[[], Collection[str]],
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """known: the channels of this engine's calls and shifts, asked after the switch was looked at."""
+        self._telephony = telephony
+        self._dial_store = dial_store
+        self._engine_store = engine_store
+        self._clock = clock
+        self._known = known
+        self._sleep = sleep
+
+    async def run(self, engine: EngineId) -> Sequence[EngineId]:
+        """The engines that were taken over from. Raises DialerError if it could not be done; run it again then."""
+        gone = await self._engine_store.bury_engines(engine, SILENT_S)
+        if not gone:
+            return gone
+        log.warning("takeover.began", engines=list(gone))
+        for trunk in await self._engine_store.trunks():
+            for other in gone:
+                await self._telephony.disarm_trunk(trunk, int(other))
+        await self._sleep(SETTLE_S)
+        snapshot = await self._telephony.snapshot()
+        await close_strangers(self._telephony, snapshot, self._known())
+        await close_leftovers(self._dial_store, self._engine_store, engine, self._clock)
+        return gone
 
 
 async def close_strangers(telephony: Telephony, snapshot: SwitchSnapshot, known: Collection[str]) -> int:
@@ -39,35 +87,23 @@ async def close_strangers(telephony: Telephony, snapshot: SwitchSnapshot, known:
     return len(strangers)
 
 
-async def close_leftovers(store: DialStore, engine: EngineId, campaigns: Collection[CampaignRow], clock: Clock) -> int:
-    """Close the in-flight rows of engines that are gone. Their calls' ends were not seen, so each is
-    UNKNOWN and counted: nobody is called sooner or more often because an engine died."""
-    leftovers = await store.leftovers(engine)
-    rules = {row.id: CampaignRules.from_document(row.rules) for row in campaigns}
-    finals = [_with_next_step(final, rules[final.campaign], clock) for final in leftovers if final.campaign in rules]
-    if finals:
-        await store.finish(finals)
-        log.warning("reconcile.leftovers_closed", count=len(finals))
-    return len(finals)
+async def close_leftovers(dial_store: DialStore, engine_store: EngineStore, engine: EngineId, clock: Clock) -> int:
+    """Close the in-flight rows of engines that have ended, of whatever campaign. Their calls' ends were
+    not seen, so each is UNKNOWN and counted: nobody is called sooner or more often because an engine died."""
+    finals = {final.attempt: final for final in await dial_store.leftovers(engine)}
+    leads = await engine_store.left_behind(list(finals)) if finals else []
+    closed = [_with_next_step(finals[lead.attempt], lead, clock) for lead in leads]
+    if closed:
+        await dial_store.finish(closed)
+        log.warning("reconcile.leftovers_closed", count=len(closed))
+    return len(closed)
 
 
-def _with_next_step(final: AttemptFinal, rules: CampaignRules, clock: Clock) -> AttemptFinal:
-    # The counters are already those of the row; one more attempt is added by `finish`.
-    nothing_known = LeadCounters(0, 0, 0, 0, 0, None)
-    lead = ClaimedLead(
-        attempt=final.attempt,
-        lead=final.lead,
-        number_id=final.number_id,
-        number="",
-        campaign=final.campaign,
-        list=final.list,
-        temperature=final.temperature,
-        priority=3,
-        due_at=final.started_at,
-        promised_agent=None,
-        needs_agent=False,
-        promise=final.promise,
-        counters=nothing_known,
-    )
-    step = after_attempt(rules, lead, Outcome.UNKNOWN, True, clock.now())
-    return replace(final, next=step)
+def _with_next_step(final: AttemptFinal, lead: LeftBehind, clock: Clock) -> AttemptFinal:
+    try:
+        rules = CampaignRules.from_document(lead.rules)
+    except BadInput:
+        # One campaign's unreadable rules must not hold up the others: the step that the store proposed stays.
+        log.warning("reconcile.rules_unreadable", campaign_id=final.campaign)
+        return final
+    return replace(final, next=after_attempt(rules, lead, Outcome.UNKNOWN, final.counted, clock.now()))

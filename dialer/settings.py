@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     lab_trunks: str = ""  # names, separated by commas
     node: str = "asterisk-1"
     log_json: bool = False
-    log_level: str = "info"
+    log_level: str | None = None  # default: info for the engine, warning for other commands
 
     def ari_password(self) -> str:
         return _secret(self.ari_secret, self.ari_secret_file)

@@ -21,6 +21,7 @@ from domain.clock import Clock, SystemClock
 from domain.errors import Unavailable
 from domain.i18n import _
 from recordings.pipeline import RecordingPipeline
+from sql.campaigns import PgCampaignStore
 from sql.dialing import PgDialStore
 from sql.embedded import EmbeddedPostgres
 from sql.engines import PgEngineStore
@@ -103,6 +104,7 @@ async def running_engine(settings: Settings, pool: asyncpg.Pool) -> AsyncIterato
             engine_store=engine_store,
             live_window=PgKpiReader(pool),
             recorder=recordings,
+            campaign_store=PgCampaignStore(pool),
             clock=clock,
             kinds=await engine_store.disposition_kinds(),
             host=socket.gethostname(),

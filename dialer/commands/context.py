@@ -6,6 +6,7 @@ import asyncio
 import getpass
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
@@ -15,6 +16,7 @@ from rich.table import Table
 
 from dialer.settings import Settings, read_settings
 from dialer.wiring import connected
+from domain.errors import BadInput
 from domain.i18n import _
 
 T = TypeVar("T")
@@ -56,3 +58,22 @@ def print_facts(facts: Mapping[str, Any], *, as_json: bool) -> None:
     for name, value in facts.items():
         table.add_row(name, str(value))
     console.print(table)
+
+
+def read_json_file(path: Path) -> dict[str, Any]:
+    """Raises BadInput: what is wrong with the file, and where."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(_("Cannot read {path}: {why}.").format(path=path, why=error.strerror)) from None
+    except UnicodeDecodeError:
+        raise BadInput(_("{path} is not UTF-8 text.").format(path=path)) from None
+    except json.JSONDecodeError as error:
+        raise BadInput(
+            _("{path} is not JSON: line {line}, column {column}.").format(
+                path=path, line=error.lineno, column=error.colno
+            )
+        ) from None
+    if not isinstance(found, dict):
+        raise BadInput(_("{path} must hold a JSON object.").format(path=path))
+    return found

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import typer
 
+from dialer import telemetry
 from dialer.commands.lab import lab_settings, require_lab
 from dialer.settings import Settings, read_settings
 from dialer.wiring import connected, running_engine
@@ -21,6 +22,7 @@ def run(
     settings = read_settings()
     if use_lab:
         settings = lab_settings(require_lab(settings), settings)
+    telemetry.configure(json=settings.log_json, level=settings.log_level or "info")
     asyncio.run(serve(settings))
 
 
