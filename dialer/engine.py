@@ -196,11 +196,8 @@ class Engine:
         except DialerError as error:
             log.warning("engine.beat_failed", error=type(error).__name__)
         if not alive:
-            raise Unavailable(
-                _(
-                    "Engine {engine} was silent for too long and another one has taken its place. Start it again."
-                ).format(engine=self.engine_id)
-            )
+            text = _("Engine {engine} was silent for too long and another one has taken its place. Start it again.")
+            raise Unavailable(text.format(engine=self.engine_id))
 
     async def _follow_plan(self) -> None:
         store = self._parts.engine_store
@@ -214,7 +211,10 @@ class Engine:
     async def _follow_campaigns(self, rows: Sequence[CampaignRow]) -> None:
         running = {row.id: row for row in rows}
         for campaign_id in [known for known in self.loops if known not in running]:
-            await self.loops.pop(campaign_id).close()
+            loop = self.loops.pop(campaign_id)
+            await loop.close()
+            if all(other.row.trunk != loop.row.trunk for other in self.loops.values()):
+                await loop.disarm()
         for campaign_id, row in running.items():
             present = self.loops.get(campaign_id)
             if present is not None:

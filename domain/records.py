@@ -85,6 +85,21 @@ class ClaimedLead:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """A lead in flight whose engine is gone: what the rules must know to take its next step.
+
+    counters: as they are before the attempt. rules: the document of its campaign, as in CampaignRow.
+    """
+
+    attempt: AttemptId
+    temperature: Temperature
+    needs_agent: bool
+    promise: PromiseId | None
+    counters: LeadCounters
+    rules: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class IntentOrder:
     attempt: AttemptId
     agent: AgentId | None  # reserved beforehand

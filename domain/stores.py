@@ -20,6 +20,7 @@ from domain.records import (
     Intent,
     IntentOrder,
     LeadCard,
+    LeftBehind,
     NextStep,
     RecordingRow,
 )
@@ -79,6 +80,24 @@ class EngineStore(Protocol):
     async def start_engine(self, host: str) -> EngineId: ...
 
     async def end_engine(self, engine: EngineId) -> None: ...
+
+    async def beat(self, engine: EngineId) -> bool:
+        """Say that the engine lives, once a second. False: it was taken for dead and must not go on."""
+        ...
+
+    async def bury_engines(self, engine: EngineId, silent_s: float) -> Sequence[EngineId]:
+        """End the engines that have not beaten for `silent_s` and lead no campaign; return them, and
+        those that ended before and have rows in flight still. Nobody is buried by an engine whose
+        own last beat is as old."""
+        ...
+
+    async def trunks(self) -> Sequence[str]:
+        """The trunks of all campaigns, running or not."""
+        ...
+
+    async def left_behind(self, attempts: Collection[AttemptId]) -> Sequence[LeftBehind]:
+        """Of these attempts, those in flight whose engines have ended."""
+        ...
 
     async def take_lease(self, campaign: CampaignId, engine: EngineId, seconds: float) -> bool:
         """Take or renew; False if another engine holds it."""

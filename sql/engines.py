@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import asyncpg
@@ -10,9 +10,9 @@ import asyncpg
 from domain.disposition import DispositionKind
 from domain.errors import NotFound
 from domain.i18n import _
-from domain.ids import AgentId, CampaignId, EngineId, ShiftId
-from domain.outcome import AgentState, LeadState
-from domain.records import AgentInterval, AgentRow, CampaignRow
+from domain.ids import AgentId, AttemptId, CampaignId, EngineId, PromiseId, ShiftId
+from domain.outcome import AgentState, LeadState, Outcome, Temperature
+from domain.records import AgentInterval, AgentRow, CampaignRow, LeadCounters, LeftBehind
 from sql.catalog import load
 from sql.errors import translated
 
@@ -32,6 +32,24 @@ class PgEngineStore:
         """Its leases are free from now on."""
         with translated(_WHERE):
             await self._pool.execute(_SQL["end_engine"], engine)
+
+    async def beat(self, engine: EngineId) -> bool:
+        with translated(_WHERE):
+            return await self._pool.fetchval(_SQL["beat"], engine) is not None
+
+    async def bury_engines(self, engine: EngineId, silent_s: float) -> Sequence[EngineId]:
+        with translated(_WHERE):
+            rows = await self._pool.fetch(_SQL["bury_engines"], engine, silent_s)
+        return [EngineId(row["id"]) for row in rows]
+
+    async def trunks(self) -> Sequence[str]:
+        with translated(_WHERE):
+            return [row["trunk"] for row in await self._pool.fetch(_SQL["trunks"])]
+
+    async def left_behind(self, attempts: Collection[AttemptId]) -> Sequence[LeftBehind]:
+        with translated(_WHERE):
+            rows = await self._pool.fetch(_SQL["left_behind"], list(attempts))
+        return [left_behind(row) for row in rows]
 
     async def take_lease(self, campaign: CampaignId, engine: EngineId, seconds: float) -> bool:
         """False, too, for an engine that has ended. Raises NotFound if there is no such campaign."""
@@ -108,6 +126,24 @@ def campaign_row(row: asyncpg.Record) -> CampaignRow:
         rules=row["rules"],
         rules_version=row["rules_version"],
         abandon_message=row["abandon_message"],
+    )
+
+
+def left_behind(row: asyncpg.Record) -> LeftBehind:
+    return LeftBehind(
+        attempt=AttemptId(row["attempt_id"]),
+        temperature=Temperature(row["temperature"]),
+        needs_agent=row["needs_agent"],
+        promise=None if row["promise_id"] is None else PromiseId(row["promise_id"]),
+        counters=LeadCounters(
+            counted=row["counted_attempts"],
+            number_counted=row["number_counted"],
+            promise=row["promise_attempts"],
+            uncounted_today=row["uncounted_today"],
+            same_outcome_run=row["same_outcome_run"],
+            last_outcome=None if row["last_outcome"] is None else Outcome(row["last_outcome"]),
+        ),
+        rules=row["rules"],
     )
 
 

@@ -161,6 +161,7 @@ CREATE TABLE engine (
     id          bigint PRIMARY KEY,  -- its epoch: every incarnation is a new engine
     host        text NOT NULL,
     started_at  timestamptz NOT NULL DEFAULT app_now(),
+    seen_at     timestamptz NOT NULL DEFAULT app_now(),  -- it says every second that it lives
     ended_at    timestamptz
 );
 

@@ -11,6 +11,56 @@ WITH ended AS (
 )
 DELETE FROM campaign_lease WHERE engine_id = $1;
 
+-- name: beat
+-- The engine lives; no row if it has ended, or was taken for dead.
+UPDATE engine SET seen_at = app_now() WHERE id = $1 AND ended_at IS NULL RETURNING id;
+
+-- name: bury_engines
+-- End the engines that are silent and lead no campaign; they and ended ones that left calls behind are returned.
+WITH buried AS (
+    UPDATE engine silent
+    SET ended_at = app_now()
+    WHERE silent.id <> $1
+      AND silent.ended_at IS NULL
+      AND silent.seen_at <= app_now() - make_interval(secs => $2::float8)
+      AND NOT EXISTS (
+          SELECT FROM campaign_lease l WHERE l.engine_id = silent.id AND l.lease_until > app_now()
+      )
+      -- Who has been silent himself has no right to judge: the database may have been away from everybody.
+      AND EXISTS (
+          SELECT FROM engine me
+          WHERE me.id = $1 AND me.ended_at IS NULL AND me.seen_at > app_now() - make_interval(secs => $2::float8)
+      )
+    RETURNING silent.id
+)
+SELECT id FROM buried
+UNION
+SELECT engine.id
+FROM engine
+WHERE engine.id <> $1 AND engine.ended_at IS NOT NULL
+  AND EXISTS (SELECT FROM inflight f WHERE f.engine_id = engine.id)
+ORDER BY id;
+
+-- name: trunks
+-- Every trunk that an engine may have opened.
+SELECT DISTINCT trunk FROM campaign ORDER BY trunk;
+
+-- name: left_behind
+-- What the rules must know of leads in flight ($1: attempts), as far as their engines have ended.
+SELECT f.attempt_id, list.temperature, f.needs_agent, f.promise_id, campaign.rules,
+       lead.counted_attempts, number.counted_attempts AS number_counted, lead.promise_attempts,
+       CASE WHEN lead.uncounted_on = (app_now() AT TIME ZONE 'UTC')::date THEN lead.uncounted_today ELSE 0 END
+           AS uncounted_today,
+       lead.same_outcome_run, lead.last_outcome
+FROM inflight f
+JOIN engine ON engine.id = f.engine_id
+JOIN campaign ON campaign.id = f.campaign_id
+JOIN list ON list.id = f.list_id
+JOIN lead ON lead.id = f.lead_id
+JOIN number ON number.id = f.number_id
+WHERE f.attempt_id = ANY ($1::bigint[]) AND engine.ended_at IS NOT NULL
+ORDER BY f.attempt_id;
+
 -- name: take_lease
 -- Take or renew the lease of a campaign, by the database's clock; no row if another engine holds it.
 INSERT INTO campaign_lease AS held (campaign_id, engine_id, lease_until)
