@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from campaigns.loading.detect import FileFacts, inspect
 from campaigns.loading.locate import Locator
 from campaigns.loading.mapping import ColumnMapping, Role, map_columns
 from campaigns.loading.reader import Row, read_rows
+from campaigns.loading.reasons import reason_text
 from campaigns.loading.rejects import RejectsFile
 from campaigns.phone import Phone, normalise, require_country
 from campaigns.ruleset import CampaignRules
@@ -91,7 +92,7 @@ async def load_base(
             if counts.rejects:
                 rejects.open(mapping.titles)
                 async for row in load.rejected():
-                    rejects.write([row])
+                    rejects.write([replace(row, reason=reason_text(row.reason))])
         rejects.publish()
     except AlreadyExists:
         # Somebody loaded it between our look and our turn.
