@@ -9,10 +9,12 @@ import os
 import subprocess
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 
-from domain.errors import Unavailable
+from domain.errors import DialerError, Unavailable
 from lab.processes import ProcessId
 from lab.root import AsteriskRoot
 
@@ -79,13 +81,21 @@ class Instance:
     _child: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def start(self) -> None:
-        """Start the process and return at once.
-
-        The kernel kills it when the calling *thread* ends, however it ends: call from a thread that lives as
-        long as the lab does.
-        """
-        self._child = self._spawn(_tied_to_us(self._command("-f", "-n")), subprocess.DEVNULL)
+        """Start the process and return at once. The kernel kills it when we end, however we end."""
+        started: Future[subprocess.Popen[bytes]] = Future()
+        # The kernel watches the thread that started a process, and callers' threads come and go.
+        Thread(target=self._keep, args=(started,), name=f"lab-{self.name}", daemon=True).start()
+        self._child = started.result()
         self.process = ProcessId.of(self._child.pid)
+
+    def _keep(self, started: Future[subprocess.Popen[bytes]]) -> None:
+        try:
+            child = self._spawn(_tied_to_us(self._command("-f", "-n")), subprocess.DEVNULL)
+        except (OSError, DialerError) as error:
+            started.set_exception(error)
+        else:
+            started.set_result(child)
+            child.wait()
 
     def start_detached(self) -> None:
         """Start the process so that it outlives us; `process` says which it is."""

@@ -5,7 +5,7 @@
 
 The switch runs the product's own configuration (docker/asterisk). On the network the called number decides what
 happens (lab/README.md), and robot agents register at the switch and answer at once. Everything is on loopback,
-every start has ports, secrets and a folder of its own, and nothing outlives the thread that started it.
+every start has ports, secrets and a folder of its own, and nothing outlives the process that started it.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class LabAccess:
 
 @dataclass(frozen=True, slots=True)
 class Lab(LabAccess):
-    """A running lab that ends with `stop`, with its `with` block, or with the thread that started it."""
+    """A running lab that ends with `stop`, with its `with` block, or with the process that started it."""
 
     instances: Sequence[Instance] = field(default=(), repr=False)
 
@@ -112,14 +112,13 @@ class Lab(LabAccess):
             plan = _Plan(root, folder, block, agents, recording_agents)
             switch, network = plan.switch(), plan.network()
             try:
-                for instance in (switch, network):
+                # the network first: a switch that asks in vain after its trunk asks again ten seconds later
+                for instance in (network, switch):
                     if detached:
                         instance.start_detached()
                     else:
                         instance.start()
                     instance.wait_booted()
-                # the switch asked after its trunk before the network was there, and would wait ten seconds
-                switch.cli(f"pjsip qualify {TRUNK}")
                 access = plan.access(run_id, (switch, network))
                 _wait_registered(access, switch, network)
             except BaseException:
@@ -252,10 +251,10 @@ def _wait_registered(access: LabAccess, switch: Instance, network: Instance) -> 
     while True:
         try:
             with opener.open(request, timeout=_REGISTER_S) as reply:
-                wanted -= {row["resource"] for row in json.load(reply) if row["state"] == "online"}
+                missing = wanted - {row["resource"] for row in json.load(reply) if row["state"] == "online"}
         except (urllib.error.URLError, OSError) as error:
             raise Unavailable(f"The lab's switch does not answer over ARI ({error}).{switch.tail()}") from error
-        if not wanted:
+        if not missing:
             return
         if time.monotonic() > deadline:
             missing = ", ".join(sorted(wanted)[:3])

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -269,6 +270,14 @@ def test_two_labs_stand_side_by_side(lab: Lab, data_dir: Path) -> None:
         assert all(process.alive for process in other.processes)
     assert [ProcessId.of(pid) for pid in pids] == [None, None]
     assert all(process.alive for process in lab.processes)
+
+
+def test_a_lab_outlives_the_thread_that_started_it(data_dir: Path) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        lab = pool.submit(lambda: Lab.start(data_dir, agents=1)).result()
+    with lab:
+        assert all(instance.cli("core show version") for instance in lab.instances)
+    assert not any(process.alive for process in lab.processes)
 
 
 def test_nothing_is_left_when_the_starter_is_killed(data_dir: Path) -> None:
