@@ -257,10 +257,8 @@ def _wait_registered(access: LabAccess, switch: Instance, network: Instance) -> 
         if not missing:
             return
         if time.monotonic() > deadline:
-            missing = ", ".join(sorted(wanted)[:3])
-            raise Unavailable(
-                f"{len(wanted)} endpoints of the lab did not come online, e.g. {missing}.{network.tail()}"
-            )
+            text = f"{len(missing)} endpoints of the lab did not come online, e.g. {min(missing)}."
+            raise Unavailable(text + network.tail())
         time.sleep(_POLL_S)
 
 
