@@ -14,6 +14,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -38,10 +39,10 @@ from domain.i18n import _
 from domain.ids import CampaignId
 from domain.outcome import Temperature
 from kpi.render import to_csv, to_json, to_table
-from lab import base as demo_base
+from lab.base import SEED, make_base
 from lab.network import Lab
 from lab.robot_agents import RobotAgents
-from lab.robots import script
+from lab.robots import turn
 from sql.campaigns import PgCampaignStore
 from sql.dialing import PgDialStore
 from sql.dnc import PgDncStore
@@ -72,7 +73,7 @@ class Place:
         return f"demo_{self.run_id.replace('-', '_')}"
 
 
-async def main(console: Console, *, seed: int, rows: int) -> None:
+async def main(console: Console, *, seed: int) -> None:
     settings = read_settings()
     run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
     place = Place(run_id, settings.data_dir.resolve() / "demo" / run_id)
@@ -85,19 +86,19 @@ async def main(console: Console, *, seed: int, rows: int) -> None:
         lab = await asyncio.to_thread(lambda: Lab.start(settings.data_dir, agents=AGENTS))
         try:
             dsn = server.dsn(place.database)
-            await _run(console, lab, lab_settings(lab, read_settings(dsn=dsn)), place, seed, rows)
+            await _run(console, lab, lab_settings(lab, read_settings(dsn=dsn)), place, seed)
         finally:
             await asyncio.to_thread(lab.stop)
     finally:
         await asyncio.to_thread(server.stop)
 
 
-async def _run(console: Console, lab: Lab, settings: Settings, place: Place, seed: int, rows: int) -> None:
+async def _run(console: Console, lab: Lab, settings: Settings, place: Place, seed: int) -> None:
     settings = settings.model_copy(update={"recordings_dir": place.folder / "recordings"})
     async with connected(settings, name="dialer-demo") as pool:
-        campaign = await _prepare(console, pool, lab, settings, place, seed, rows)
+        campaign = await _prepare(console, pool, lab, settings, place, seed)
         async with running_engine(settings, pool) as running:
-            robots = RobotAgents(running.engine, script(seed), running.clock)
+            robots = RobotAgents(running.engine, partial(turn, seed), running.clock)
             status = await _dial(console, running, campaign)
             await running.recordings.drain()
         await _show_result(console, pool, lab, settings, place, status, robots.refused)
@@ -117,11 +118,11 @@ async def _fresh_database(server: EmbeddedPostgres, place: Place) -> None:
 
 
 async def _prepare(
-    console: Console, pool: asyncpg.Pool, lab: Lab, settings: Settings, place: Place, seed: int, rows: int
+    console: Console, pool: asyncpg.Pool, lab: Lab, settings: Settings, place: Place, seed: int
 ) -> CampaignId:
     """What a manager does before the first call."""
     store = PgCampaignStore(pool)
-    made = demo_base.make(seed, rows)
+    made = make_base(seed)
     file = place.folder / "base.csv"
     file.write_bytes(made.content)
     campaign = await create_campaign(
@@ -223,12 +224,11 @@ async def _show_result(
 
 def run() -> int:
     parser = argparse.ArgumentParser(description=_("The dialler's real work in a box."))
-    parser.add_argument("--seed", type=int, default=2017, help=_("Another seed makes another base."))
-    parser.add_argument("--rows", type=int, default=850, help=_("Rows of the base."))
+    parser.add_argument("--seed", type=int, default=SEED, help=_("Another seed makes another base."))
     options = parser.parse_args()
     console = Console()
     try:
-        asyncio.run(main(console, seed=options.seed, rows=options.rows))
+        asyncio.run(main(console, seed=options.seed))
     except DialerError as error:
         Console(stderr=True).print(f"{_('Error')}: {error}", markup=False, highlight=False, soft_wrap=True)
         return error.exit_code

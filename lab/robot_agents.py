@@ -12,10 +12,10 @@ from domain.clock import Clock
 from domain.errors import DialerError
 from domain.ids import AgentId
 from domain.outcome import AgentState
-from lab.robots import RobotReply
+from lab.robots import RobotTurn
 
 #: What the robot does with a customer of this number, talked to for the n-th time (from 1).
-Script = Callable[[str, int], RobotReply]
+Script = Callable[[str, int], RobotTurn]
 
 
 class RobotAgents:
@@ -39,12 +39,12 @@ class RobotAgents:
         number = change.conversation.lead.number
         if change.state is AgentState.TALKING:
             self._talks[number] = self._talks.get(number, 0) + 1
-            reply = self._script(number, self._talks[number])
-            if reply.hang_up_after_s is not None:
-                self._later(change.agent, reply.hang_up_after_s, self._hang_up)
+            turn = self._script(number, self._talks[number])
+            if turn.hang_up_after_s is not None:
+                self._later(change.agent, turn.hang_up_after_s, self._hang_up)
         elif change.state is AgentState.WRAPUP:
-            reply = self._script(number, self._talks.get(number, 1))
-            self._later(change.agent, reply.wrapup_s, lambda agent: self._record(agent, reply))
+            turn = self._script(number, self._talks.get(number, 1))
+            self._later(change.agent, turn.wrapup_s, lambda agent: self._record(agent, turn))
 
     def _later(self, agent: AgentId, seconds: float, act: Callable[[AgentId], None]) -> None:
         self._timers[agent] = asyncio.get_running_loop().call_later(seconds, act, agent)
@@ -52,9 +52,9 @@ class RobotAgents:
     def _hang_up(self, agent: AgentId) -> None:
         self._engine.floor.hang_up_customer(agent)
 
-    def _record(self, agent: AgentId, reply: RobotReply) -> None:
-        due_at = None if reply.due_in_s is None else self._clock.now() + timedelta(seconds=reply.due_in_s)
+    def _record(self, agent: AgentId, turn: RobotTurn) -> None:
+        due_at = None if turn.promise_in_s is None else self._clock.now() + timedelta(seconds=turn.promise_in_s)
         try:
-            self._engine.results.record(agent, reply.code, due_at=due_at)
+            self._engine.results.record(agent, turn.code, due_at=due_at)
         except DialerError:
             self.refused += 1
