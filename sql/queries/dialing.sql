@@ -388,28 +388,26 @@ bucket AS MATERIALIZED (
     FROM clock, zone_set z, (VALUES (0::smallint), (1::smallint), (2::smallint), (3::smallint)) AS p (priority)
 ),
 measured AS (
-    SELECT b.open, b.opens_at, due.leads, due.first_at, later.first_at AS later_at
+    SELECT b.open, b.opens_at,
+           -- What stands behind a closed window is not counted: it may be the whole base.
+           CASE WHEN b.open THEN (
+               SELECT count(*) FROM dial_queue q
+               WHERE q.campaign_id = $1 AND q.zone_set_id = b.zone_set_id AND q.priority = b.priority
+                 AND q.due_at <= (SELECT at FROM clock)
+           ) ELSE 0 END AS leads,
+           (SELECT min(q.due_at) FROM dial_queue q
+            WHERE q.campaign_id = $1 AND q.zone_set_id = b.zone_set_id AND q.priority = b.priority) AS first_at,
+           (SELECT min(q.due_at) FROM dial_queue q
+            WHERE q.campaign_id = $1 AND q.zone_set_id = b.zone_set_id AND q.priority = b.priority
+              AND q.due_at > (SELECT at FROM clock)) AS later_at
     FROM bucket b
-    CROSS JOIN LATERAL (
-        SELECT count(*) AS leads, min(q.due_at) AS first_at
-        FROM dial_queue q
-        WHERE q.campaign_id = $1 AND q.zone_set_id = b.zone_set_id AND q.priority = b.priority
-          AND q.due_at <= (SELECT at FROM clock)
-    ) AS due
-    CROSS JOIN LATERAL (
-        SELECT min(q.due_at) AS first_at
-        FROM dial_queue q
-        WHERE q.campaign_id = $1 AND q.zone_set_id = b.zone_set_id AND q.priority = b.priority
-          AND q.due_at > (SELECT at FROM clock)
-    ) AS later
 )
 SELECT coalesce(sum(leads) FILTER (WHERE open), 0)::bigint AS due,
        coalesce(
            min(CASE WHEN open THEN later_at
-                    WHEN opens_at IS NOT NULL AND coalesce(first_at, later_at) IS NOT NULL
-                        THEN greatest(opens_at, coalesce(first_at, later_at))
+                    WHEN opens_at IS NOT NULL AND first_at IS NOT NULL THEN greatest(opens_at, first_at)
                END),
-           min(coalesce(first_at, later_at))
+           min(first_at)
        ) AS next_at
 FROM measured;
 

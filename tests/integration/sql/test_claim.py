@@ -120,6 +120,18 @@ async def test_concurrent_claimers_never_get_the_same_lead_and_none_is_lost(
     assert sorted(taken) == sorted(leads)
 
 
+async def test_a_claimer_does_not_wait_for_leads_that_another_holds(pool: asyncpg.Pool, store: PgDialStore) -> None:
+    campaign = await make_campaign(pool)
+    engine = await make_engine(pool, campaign)
+    held = await campaign.lead(Temperature.HOT)
+    free = await campaign.lead(Temperature.COLD)
+    async with pool.acquire() as other, other.transaction():
+        await other.execute("SELECT * FROM dial_queue WHERE lead_id = $1 FOR UPDATE", held)
+        async with asyncio.timeout(3):
+            assert [lead.lead for lead in await store.claim(campaign.id, engine, 1, [])] == [free]
+    assert [lead.lead for lead in await store.claim(campaign.id, engine, 1, [])] == [held]
+
+
 async def test_unclaim_puts_a_lead_back_to_where_it_stood(pool: asyncpg.Pool, store: PgDialStore) -> None:
     campaign = await make_campaign(pool)
     engine = await make_engine(pool, campaign)
@@ -150,7 +162,8 @@ async def test_unclaim_leaves_an_intent_alone(pool: asyncpg.Pool, store: PgDialS
     assert await pool.fetchval("SELECT count(*) FROM dial_queue") == 0
 
 
-async def test_the_claim_walks_the_primary_key_whatever_stands_in_front(pool: asyncpg.Pool) -> None:
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+async def test_the_claim_walks_the_primary_key_whatever_stands_in_front(pool: asyncpg.Pool, mode: str) -> None:
     campaign = await make_campaign(pool)
     await pool.execute(
         """INSERT INTO dial_queue (campaign_id, zone_set_id, priority, due_at, lead_id, number_id)
@@ -160,10 +173,11 @@ async def test_the_claim_walks_the_primary_key_whatever_stands_in_front(pool: as
     )
     await pool.execute("ANALYZE dial_queue")
     async with pool.acquire() as connection, connection.transaction():
-        plan = "\n".join(
-            row[0] for row in await connection.fetch(f"EXPLAIN {load('dialing')['claim']}", campaign.id, 1, 50, [])
-        )
+        await connection.execute("SELECT set_config('plan_cache_mode', $1, true)", mode)
+        await connection.execute(f"PREPARE claim AS {load('dialing')['claim']}")
+        rows = await connection.fetch(f"EXPLAIN EXECUTE claim ({campaign.id}, 1, 50, '{{}}')")
+        await connection.execute("DEALLOCATE claim")
+    plan = "\n".join(row[0] for row in rows)
     walk = plan[plan.index("CTE candidate") : plan.index("CTE picked")]
-    assert "Index" in walk
-    assert "dial_queue_pkey" in walk
+    assert "using dial_queue_pkey on dial_queue" in walk
     assert "Seq Scan on dial_queue" not in plan
