@@ -109,7 +109,7 @@ class IntentOrder:
 class Intent:
     """The gate's answer for one claimed lead. blocked_by: the rule that refused it, or None = dial.
 
-    Rules: not_running, lease_lost, window, dnc, attempts, promise_attempts, uncounted, not_claimed.
+    Rules: not_running, lease_lost, window, dnc, attempts, promise_attempts, uncounted, agent_busy, not_claimed.
     """
 
     attempt: AttemptId
