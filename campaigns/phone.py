@@ -49,6 +49,7 @@ _FLOAT = re.compile(r"(\d{10,15})\.0+", re.ASCII)
 _EXTENSION = re.compile(r"(?:доб(?:авочный|\.)?|вн(?:утр)?\.?|ext(?:ension|\.)?|[xх#])\s*\.?\s*\d{1,6}$", re.IGNORECASE)
 _LABEL = re.compile(r"^(?:тел(?:ефон|\.)?|моб(?:ильный|\.)?|tel\.?|phone|mob(?:ile|\.)?)\s*[.:]?\s*", re.IGNORECASE)
 _SEVERAL = re.compile(r"[,;/]")
+_NOT_DIGITS = str.maketrans("", "", "+ ().-")
 _WRITTEN = re.compile(r"\+?[0-9 ().\-]+", re.ASCII)
 #: Every Russian mobile range of ten digits but 930 0xx, as the numbering plan has it; a test compares
 #: this short way with the library, which needs 35 microseconds a number.
@@ -74,6 +75,8 @@ def normalise(text: str, default_country: str, allowed_prefixes: Sequence[str]) 
     cell = text.strip().removeprefix("'").translate(_TYPOGRAPHY).strip()
     if not cell:
         return PhoneProblem.EMPTY
+    if _WRITTEN.fullmatch(cell):  # nearly every cell: no need to look for labels and second numbers
+        return _one(_whole(cell), default_country, allowed_prefixes)
     if any(unicodedata.category(char).startswith("C") for char in cell):
         return PhoneProblem.MALFORMED
     if _EXPONENT.fullmatch(cell):
@@ -97,12 +100,17 @@ def _parts(cell: str) -> list[str]:
 def _bare(part: str) -> str:
     part = _LABEL.sub("", part.strip())
     part = _EXTENSION.sub("", part).strip() if any(not c.isdigit() for c in part) else part
-    whole = _FLOAT.fullmatch(part)
-    return whole.group(1) if whole else part
+    return _whole(part)
+
+
+def _whole(part: str) -> str:
+    """Spreadsheets give numbers a decimal nought."""
+    found = _FLOAT.fullmatch(part)
+    return found.group(1) if found else part
 
 
 def _one(text: str, default_country: str, allowed: Sequence[str]) -> Phone | PhoneProblem:
-    digits = "".join(char for char in text if char.isdigit())
+    digits = text.translate(_NOT_DIGITS)
     if not digits:
         return PhoneProblem.MALFORMED
     if len(digits) <= 4:
