@@ -216,13 +216,17 @@ def _figure_table(title: str, rows: Sequence[tuple[str, str, str]]) -> Table:
 
 
 def _matrix(title: str, keys: Sequence[str], rows: Sequence[tuple[str, Sequence[Figure]]]) -> Table:
+    """One line a row, so that twenty agents fit a screen: the heading says what each figure is divided by,
+    JSON and CSV by how many."""
     table = Table(title=title, title_justify="left")
     table.add_column("")
+    of = {figure.key: figure.of for _name, figures in rows for figure in figures}
     for key in keys:
-        table.add_column(figure_label(key), justify="right")
+        divided_by = f"/ {denominator_label(of[key])}" if of.get(key) else ""
+        table.add_column(Text(f"{figure_label(key)}\n{divided_by}".strip(), justify="right"), justify="right")
     for name, figures in rows:
         by_key = {figure.key: figure for figure in figures}
-        cells = [f"{show_value(by_key[key])}\n{show_proof(by_key[key])}".strip() for key in keys if key in by_key]
+        cells = [show_value(by_key[key]) for key in keys if key in by_key]
         table.add_row(*map(Text, [name, *cells]))
     return table
 

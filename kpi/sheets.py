@@ -18,12 +18,15 @@ class Sheet:
 
     def __init__(self, *, semicolon: bool = False) -> None:
         self._semicolon = semicolon
+        self._out = io.StringIO(newline="")
+        self._writer = csv.writer(self._out, delimiter=";" if semicolon else ",")
 
     def line(self, cells: Sequence[Cell]) -> str:
         """One line with its end; the first line of a file goes after `BOM`."""
-        out = io.StringIO()
-        csv.writer(out, delimiter=";" if self._semicolon else ",").writerow([self._text(cell) for cell in cells])
-        return out.getvalue()
+        self._out.seek(0)
+        self._out.truncate()
+        self._writer.writerow([self._text(cell) for cell in cells])
+        return self._out.getvalue()
 
     def _text(self, cell: Cell) -> str:
         match cell:

@@ -27,7 +27,7 @@ from dialer.commands.attempts import export_attempts
 from dialer.commands.base import load_with_progress, show_load
 from dialer.commands.files import write_text
 from dialer.commands.lab import lab_settings
-from dialer.commands.report import campaign_report, period_of
+from dialer.commands.report import campaign_report
 from dialer.commands.run import stop_on_signals
 from dialer.live_status import LiveStatus, StatusKeeper
 from dialer.live_view import LiveView
@@ -37,6 +37,7 @@ from domain.clock import SystemClock
 from domain.errors import DialerError
 from domain.i18n import _
 from domain.ids import CampaignId
+from domain.kpi import Period
 from domain.outcome import Temperature
 from kpi.render import to_csv, to_json, to_table
 from lab.base import SEED, make_base
@@ -50,12 +51,12 @@ from sql.embedded import EmbeddedPostgres
 from sql.migrate import migrate
 
 #: Robots on the floor, and lines for each that is free.
-AGENTS = 20
-LINES_PER_AGENT = 1.3
+AGENTS = 24
+LINES_PER_AGENT = 1.8
 #: The list is over when nothing is due within this time, seconds.
 HORIZON_S = 15.0
 #: The end in any case, seconds of dialling.
-LONGEST_S = 240.0
+LONGEST_S = 300.0
 #: Demos whose databases and files are kept.
 KEEP = 3
 CAMPAIGN = "Demo"
@@ -65,18 +66,18 @@ CAMPAIGN = "Demo"
 class Place:
     """Where one demo leaves what it makes."""
 
-    run_id: str
+    began: datetime
     folder: Path
 
     @property
     def database(self) -> str:
-        return f"demo_{self.run_id.replace('-', '_')}"
+        return f"demo_{self.folder.name.replace('-', '_')}"
 
 
 async def main(console: Console, *, seed: int) -> None:
     settings = read_settings()
-    run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    place = Place(run_id, settings.data_dir.resolve() / "demo" / run_id)
+    began = datetime.now(UTC)
+    place = Place(began, settings.data_dir.resolve() / "demo" / f"{began:%Y%m%d-%H%M%S}")
     place.folder.mkdir(parents=True)
     telemetry.configure(json=True, level="INFO", stream=(place.folder / "engine.log").open("w"))
     console.print(_("Starting PostgreSQL, a switch and a telephone network …"))
@@ -191,7 +192,7 @@ async def _show_result(
     console: Console, pool: asyncpg.Pool, lab: Lab, settings: Settings, place: Place, status: LiveStatus | None,
     refused: int,
 ) -> None:  # fmt: skip
-    period = period_of(None, None)
+    period = Period(place.began, datetime.now(UTC) + timedelta(seconds=1))
     report = await campaign_report(pool, CAMPAIGN, period)
     write_text(place.folder / "report.json", to_json(report))
     write_text(place.folder / "report.csv", to_csv(report, semicolon=True))

@@ -18,7 +18,7 @@ from kpi.report import Report, build_report
 from sql.campaigns import PgCampaignStore
 from sql.kpi import PgKpiReader
 
-FROM_OPTION = typer.Option(None, "--from", help=_("Start, ISO 8601 with offset; default: the campaign's first day."))
+FROM_OPTION = typer.Option(None, "--from", help=_("Start, ISO 8601 with offset; default: the first of last month."))
 TO_OPTION = typer.Option(None, "--to", help=_("End, ISO 8601 with offset; default: now."))
 
 
@@ -53,9 +53,10 @@ async def campaign_report(pool: asyncpg.Pool, campaign: str, period: Period) -> 
 
 
 def period_of(start: str | None, end: str | None) -> Period:
-    """Raises BadInput for what is not a time with an offset."""
+    """Without a start: this month's and last month's calls. Raises BadInput for what is no time with an offset."""
     now = datetime.now(UTC)
-    return Period(_time(start) or now - timedelta(days=3650), _time(end) or now + timedelta(seconds=1))
+    last_month = (now.replace(day=1, hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)).replace(day=1)
+    return Period(_time(start) or last_month, _time(end) or now + timedelta(seconds=1))
 
 
 def _time(text: str | None) -> datetime | None:
