@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -212,4 +213,4 @@ class RecordingRow:
     path: str
     bytes: int
     duration_ms: int
-    sha256: bytes
+    sha256: builtins.bytes
