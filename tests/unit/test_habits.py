@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import logging
 import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,17 @@ def test_no_machine_path_and_no_leftover_note_is_in_the_tree() -> None:
     assert found == []
 
 
+@pytest.fixture
+def loggers_stay() -> Iterator[None]:
+    """The linter sets up logging for a process of its own and switches off every logger that exists."""
+    existing = [log for log in logging.Logger.manager.loggerDict.values() if isinstance(log, logging.Logger)]
+    were = {log: log.disabled for log in existing}
+    yield
+    for log, disabled in were.items():
+        log.disabled = disabled
+
+
+@pytest.mark.usefixtures("loggers_stay")
 def test_imports_follow_the_arrows(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(ROOT)
     kept = import_linter.lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)
