@@ -48,6 +48,11 @@ class Leg:
         return found.group(1) if found else None
 
     @property
+    def endpoint_name(self) -> str:
+        """Endpoint and serial of the channel."""
+        return self.name.partition("/")[2]
+
+    @property
     def attempt(self) -> int | None:
         """Attempt id in the name of a customer's leg on the switch."""
         found = _CUSTOMER.fullmatch(self.unique_id)

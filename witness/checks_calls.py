@@ -70,7 +70,7 @@ def leg_has_attempt(facts: Facts) -> Finding:
         found += [
             Violation(_leg(leg), "uses the trunk without naming an attempt")
             for leg in facts.switch.legs
-            if leg.attempt is None and leg.name.startswith(facts.trunk_prefix)
+            if leg.attempt is None and leg.endpoint_name.startswith(facts.trunk_prefix.removeprefix("PJSIP/"))
         ]
     return Finding(len(facts.switch.legs), found)
 

@@ -2,10 +2,13 @@
 
 The folder holds `run.json`:
 
-    {"dsn": "postgresql://...", "cel_switch": "path", "cel_network": "path", "trunk_prefix": "PJSIP/..."}
+    {"dsn": "postgresql://...", "cel_switch": "path", "cel_network": "path", "trunk_prefix": "network-"}
+
+Instead of "dsn" there may be "database": the name of a database on the data folder's private server
+(the data folder is the run's grandparent folder), which is started for this if it does not run.
 
 Paths may be relative to the folder. trunk_prefix: how the names of the switch's channels over the trunk
-begin; "" leaves that one comparison out. Without an argument the newest run below
+begin, after their technology; "" leaves that one comparison out. Without an argument the newest run below
 `$DIALER_DATA_DIR/demo` (`.data/demo`) is taken.
 
 Exit code: 0 everything holds; 1 something does not; 2 the run cannot be read.
@@ -19,6 +22,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,7 +31,7 @@ import asyncpg
 if not __package__:  # run as a file
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from witness import cel, checks_calls, checks_kpi, checks_rules
+from witness import cel, checks_calls, checks_kpi, checks_rules, server
 from witness.facts import Facts, assemble, load_rows
 from witness.finding import Check, Finding
 
@@ -41,8 +45,12 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Run:
+    """dsn "": the database is on the private server of data_dir."""
+
     file: Path
     dsn: str
+    database: str
+    data_dir: Path
     cel_switch: Path
     cel_network: Path
     trunk_prefix: str
@@ -55,7 +63,9 @@ def find_run(where: Path | None) -> Run:
         document = json.loads(file.read_text(encoding="utf-8"))
         return Run(
             file,
-            str(document["dsn"]),
+            str(document.get("dsn", "")),
+            str(document["database"] if "dsn" not in document else ""),
+            file.resolve().parent.parent.parent,
             file.parent / document["cel_switch"],
             file.parent / document["cel_network"],
             str(document.get("trunk_prefix", "")),
@@ -81,10 +91,17 @@ async def gather(run: Run) -> Facts:
         except OSError as error:
             raise Unreadable(f"the {side}'s log {path} cannot be read ({type(error).__name__})") from error
     try:
-        rows = await load_rows(run.dsn)
+        with _database(run) as dsn:
+            rows = await load_rows(dsn)
+    except server.NoServer as error:
+        raise Unreadable(f"the run's database cannot be read: {error}") from error
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise Unreadable(f"the run's database cannot be read ({type(error).__name__}). Is it running?") from error
     return assemble(rows, logs[0], logs[1], run.trunk_prefix)
+
+
+def _database(run: Run) -> AbstractContextManager[str]:
+    return nullcontext(run.dsn) if run.dsn else server.running(server.home_of(run.data_dir), run.database)
 
 
 def judge(facts: Facts) -> list[tuple[Check, Finding]]:

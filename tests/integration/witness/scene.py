@@ -160,7 +160,7 @@ def write_run(folder: Path, dsn: str, network: list[str], switch: list[str]) -> 
     (folder / "network.csv").write_text("".join(f"{row}\n" for row in network))
     (folder / "switch.csv").write_text("".join(f"{row}\n" for row in switch))
     run = folder / "run.json"
-    document = {"dsn": dsn, "cel_switch": "switch.csv", "cel_network": "network.csv", "trunk_prefix": "PJSIP/trunk-"}
+    document = {"dsn": dsn, "cel_switch": "switch.csv", "cel_network": "network.csv", "trunk_prefix": "trunk-"}
     run.write_text(json.dumps(document))
     return run
 
