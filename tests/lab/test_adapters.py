@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
-import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from ami.client import AmiClient
-from ami.events import AmiDown, AmiUp, CallOrphaned, ContactChanged, Reach, SwitchBooted, SwitchRestarted
+from ami.events import CallOrphaned, ContactChanged, Reach, SwitchBooted
 from ami.recorder import MixMonitorRecorder
-from ami.settings import AmiSettings
 from ami.watch import SwitchWatch
-from ari.settings import AriSettings
 from ari.telephony import AriTelephony
-from domain.errors import AccessDenied, Clash, Gone, NotPlaced, Unavailable
+from domain.errors import AccessDenied, Clash, Gone, NotPlaced
 from domain.events import (
     ChannelAnswered,
     ChannelEnded,
@@ -30,124 +23,21 @@ from domain.events import (
     ChannelHangupRequested,
     ChannelLeftBridge,
     ChannelProgress,
-    LinkDown,
-    LinkUp,
     PlaybackEnded,
     Progress,
 )
-from domain.ids import AgentId, AttemptId, ShiftId, agent_bridge, agent_channel, customer_channel, message_playback
+from domain.ids import AttemptId, customer_channel, message_playback
 from domain.ports import OriginateOrder
 from lab import tones
 from lab.network import Lab
+from tests.lab.desk import PREFIX, ami_settings, ari_settings, attempts, desk_at, epochs
 from tests.lab.probe import cel_rows
 
 pytestmark = pytest.mark.lab
 
-_PREFIX = "7900555"
-_attempts = itertools.count(1)
-_epochs = itertools.count(1)
-
-
-def _ari(lab: Lab, **changes: Any) -> AriSettings:
-    media = {"media_address": "127.0.0.1", "bind_rtp_to_media_address": "yes", "transport": "transport-udp"}
-    known = AriSettings(
-        lab.ari.base_url,
-        lab.ari.user,
-        lab.ari.secret,
-        lab.ari.app,
-        trunk_fields={lab.trunk: media},
-        heartbeat_s=0.5,
-        request_timeout_s=2.0,
-        backoff_min_s=0.05,
-        backoff_max_s=0.2,
-    )
-    return replace(known, **changes)
-
-
-def _ami(lab: Lab, **changes: Any) -> AmiSettings:
-    known = AmiSettings(
-        lab.ami.host,
-        lab.ami.port,
-        lab.ami.user,
-        lab.ami.secret,
-        ping_interval_s=0.3,
-        action_timeout_s=1.0,
-        backoff_min_s=0.05,
-        backoff_max_s=0.2,
-    )
-    return replace(known, **changes)
-
-
-class Desk:
-    """A telephony adapter and all it has told."""
-
-    def __init__(self, lab: Lab, telephony: AriTelephony) -> None:
-        self.lab = lab
-        self.telephony = telephony
-        self.events: list[Any] = []
-        self.gate = ""
-
-    async def until(self, kind: type, /, **wanted: object) -> Any:
-        """The first event of this kind with these values, told already or still to come."""
-        at = 0
-        async with asyncio.timeout(15):
-            while True:
-                while at < len(self.events):
-                    event = self.events[at]
-                    at += 1
-                    if isinstance(event, kind) and all(getattr(event, k) == v for k, v in wanted.items()):
-                        return event
-                self.events.append(await self.telephony.next_event())
-
-    def told(self, channel: str) -> list[Any]:
-        return [event for event in self.events if getattr(event, "channel", None) == channel]
-
-    async def dial(self, last: str, *, gate: str | None = None, ring_s: int = 10, **more: Any) -> str:
-        channel = customer_channel(AttemptId(next(_attempts)))
-        endpoint = f"PJSIP/{_PREFIX}{last}@{self.gate if gate is None else gate}"
-        await self.telephony.originate(OriginateOrder(channel, endpoint, ring_s, 60, "74950000000", "customer", **more))
-        return channel
-
-    async def agent(self, number: int) -> tuple[str, str]:
-        """An agent's leg, up in its own bridge."""
-        names = AgentId(number), ShiftId(next(_attempts))
-        channel, bridge = agent_channel(*names), agent_bridge(*names)
-        endpoint = f"PJSIP/{self.lab.agent_endpoints[number - 1]}"
-        await self.telephony.create_bridge(bridge)
-        await self.telephony.originate(OriginateOrder(channel, endpoint, 10, 0, "", "agent"))
-        await self.until(ChannelAnswered, channel=channel)
-        await self.telephony.add_to_bridge(bridge, channel)
-        await self.until(ChannelEnteredBridge, channel=channel, bridge=bridge)
-        return channel, bridge
-
-
-@asynccontextmanager
-async def _desk(lab: Lab, **changes: Any) -> AsyncIterator[Desk]:
-    telephony = AriTelephony(_ari(lab, **changes))
-    await telephony.start()
-    epoch = next(_epochs)
-    try:
-        desk = Desk(lab, telephony)
-        await desk.until(LinkUp)
-        desk.gate = await telephony.arm_trunk(lab.trunk, epoch)
-        yield desk
-        if telephony.is_up:
-            for one in (await telephony.snapshot()).channels:
-                await telephony.hang_up(one.channel)
-            await telephony.disarm_trunk(lab.trunk, epoch)
-    finally:
-        await telephony.close()
-
-
-@pytest.fixture
-def own_lab(data_dir: Path) -> Iterator[Lab]:
-    """A lab that the test may stop, freeze and start again."""
-    with Lab.start(data_dir, agents=1) as running:
-        yield running
-
 
 async def test_customer_rings_answers_is_bridged_with_the_agent_and_is_hung_up(lab: Lab) -> None:
-    async with _desk(lab) as desk:
+    async with desk_at(lab) as desk:
         agent, bridge = await desk.agent(1)
         customer = await desk.dial("1602")
         answered = await desk.until(ChannelAnswered, channel=customer)
@@ -169,7 +59,7 @@ async def test_customer_rings_answers_is_bridged_with_the_agent_and_is_hung_up(l
 
 
 async def test_customer_who_leaves_is_told_with_his_cause(lab: Lab) -> None:
-    async with _desk(lab) as desk:
+    async with desk_at(lab) as desk:
         customer = await desk.dial("1702")
         await desk.until(ChannelAnswered, channel=customer)
         request = await desk.until(ChannelHangupRequested, channel=customer)
@@ -181,7 +71,7 @@ async def test_customer_who_leaves_is_told_with_his_cause(lab: Lab) -> None:
 async def test_refused_call_ends_with_the_networks_result_and_was_never_answered(
     lab: Lab, last: str, cause: int, code: int
 ) -> None:
-    async with _desk(lab) as desk:
+    async with desk_at(lab) as desk:
         customer = await desk.dial(last)
         ended = await desk.until(ChannelEnded, channel=customer)
         assert (ended.cause, ended.tech_cause) == (cause, code)
@@ -191,7 +81,7 @@ async def test_refused_call_ends_with_the_networks_result_and_was_never_answered
 
 
 async def test_own_ring_time_out_ends_without_a_hang_up_request(lab: Lab) -> None:
-    async with _desk(lab) as desk:
+    async with desk_at(lab) as desk:
         customer = await desk.dial("3100", ring_s=1)
         await desk.until(ChannelProgress, channel=customer, kind=Progress.RINGING)
         assert (await desk.until(ChannelEnded, channel=customer)).cause == 19
@@ -199,7 +89,7 @@ async def test_own_ring_time_out_ends_without_a_hang_up_request(lab: Lab) -> Non
 
 
 async def test_early_media_is_told_apart_from_ringing(lab: Lab) -> None:
-    async with _desk(lab) as desk:
+    async with desk_at(lab) as desk:
         customer = await desk.dial("6000")
         await desk.until(ChannelEnded, channel=customer)
         kinds = [one.kind for one in desk.told(customer) if isinstance(one, ChannelProgress)]
@@ -208,10 +98,10 @@ async def test_early_media_is_told_apart_from_ringing(lab: Lab) -> None:
 
 
 async def test_message_is_heard_to_its_end_or_not(lab: Lab) -> None:
-    async with _desk(lab) as desk:
+    async with desk_at(lab) as desk:
         customer = await desk.dial("1900")
         await desk.until(ChannelAnswered, channel=customer)
-        heard, cut, missing = (message_playback(AttemptId(next(_attempts))) for _ in range(3))
+        heard, cut, missing = (message_playback(AttemptId(next(attempts))) for _ in range(3))
         await desk.telephony.play(customer, missing, "sound:no-such-sound")
         assert not (await desk.until(PlaybackEnded, playback=missing)).heard
         await desk.telephony.play(customer, heard, lab.message_media)
@@ -224,9 +114,9 @@ async def test_message_is_heard_to_its_end_or_not(lab: Lab) -> None:
 
 
 async def test_dead_mans_switch_ends_a_call_that_nobody_takes_care_of(lab: Lab) -> None:
-    async with _desk(lab) as desk:
-        channel = customer_channel(AttemptId(next(_attempts)))
-        endpoint = f"PJSIP/{_PREFIX}1900@{desk.gate}"
+    async with desk_at(lab) as desk:
+        channel = customer_channel(AttemptId(next(attempts)))
+        endpoint = f"PJSIP/{PREFIX}1900@{desk.gate}"
         await desk.telephony.originate(OriginateOrder(channel, endpoint, 10, 1, "", "customer"))
         answered = await desk.until(ChannelAnswered, channel=channel)
         ended = await desk.until(ChannelEnded, channel=channel)
@@ -234,9 +124,9 @@ async def test_dead_mans_switch_ends_a_call_that_nobody_takes_care_of(lab: Lab) 
 
 
 async def test_lifted_dead_mans_switch_lets_the_call_live(lab: Lab) -> None:
-    async with _desk(lab) as desk:
-        channel = customer_channel(AttemptId(next(_attempts)))
-        endpoint = f"PJSIP/{_PREFIX}1900@{desk.gate}"
+    async with desk_at(lab) as desk:
+        channel = customer_channel(AttemptId(next(attempts)))
+        endpoint = f"PJSIP/{PREFIX}1900@{desk.gate}"
         await desk.telephony.originate(OriginateOrder(channel, endpoint, 10, 1, "", "customer"))
         await desk.until(ChannelAnswered, channel=channel)
         await desk.telephony.set_variable(channel, "TIMEOUT(absolute)", "0")
@@ -245,7 +135,7 @@ async def test_lifted_dead_mans_switch_lets_the_call_live(lab: Lab) -> None:
 
 
 async def test_id_in_use_is_a_clash_and_an_unknown_endpoint_is_not_placed(lab: Lab) -> None:
-    async with _desk(lab) as desk:
+    async with desk_at(lab) as desk:
         agent, _ = await desk.agent(2)
         again = OriginateOrder(agent, f"PJSIP/{lab.agent_endpoints[1]}", 10, 0, "", "agent")
         with pytest.raises(Clash):
@@ -255,8 +145,8 @@ async def test_id_in_use_is_a_clash_and_an_unknown_endpoint_is_not_placed(lab: L
 
 
 async def test_disarmed_trunk_lets_no_invite_through_while_another_epoch_still_dials(lab: Lab) -> None:
-    async with _desk(lab) as desk:
-        old, new = next(_epochs), next(_epochs)
+    async with desk_at(lab) as desk:
+        old, new = next(epochs), next(epochs)
         old_gate = await desk.telephony.arm_trunk(lab.trunk, old)
         new_gate = await desk.telephony.arm_trunk(lab.trunk, new)
         before = await desk.dial("1111702", gate=old_gate)
@@ -264,17 +154,17 @@ async def test_disarmed_trunk_lets_no_invite_through_while_another_epoch_still_d
         await desk.telephony.disarm_trunk(lab.trunk, old)
         with pytest.raises(NotPlaced):
             await desk.dial("1121702", gate=old_gate)
-        never = f"{lab.trunk}-e{next(_epochs):09d}"
+        never = f"{lab.trunk}-e{next(epochs):09d}"
         with pytest.raises(NotPlaced):
             await desk.dial("1131702", gate=never)
         after = await desk.dial("1141702", gate=new_gate)
         await desk.until(ChannelEnded, channel=after)
         await desk.telephony.disarm_trunk(lab.trunk, new)
         # The witness is the far side's own log; the calls before and after show that it sees.
-        assert await _invites(lab, f"{_PREFIX}1141702", wait=True)
-        assert await _invites(lab, f"{_PREFIX}1111702", wait=True)
-        assert not await _invites(lab, f"{_PREFIX}1121702")
-        assert not await _invites(lab, f"{_PREFIX}1131702")
+        assert await _invites(lab, f"{PREFIX}1141702", wait=True)
+        assert await _invites(lab, f"{PREFIX}1111702", wait=True)
+        assert not await _invites(lab, f"{PREFIX}1121702")
+        assert not await _invites(lab, f"{PREFIX}1131702")
 
 
 async def _invites(lab: Lab, number: str, *, wait: bool = False) -> bool:
@@ -285,8 +175,8 @@ async def _invites(lab: Lab, number: str, *, wait: bool = False) -> bool:
 
 
 async def test_call_lives_on_when_its_gate_is_closed(lab: Lab) -> None:
-    async with _desk(lab) as desk:
-        epoch = next(_epochs)
+    async with desk_at(lab) as desk:
+        epoch = next(epochs)
         gate = await desk.telephony.arm_trunk(lab.trunk, epoch)
         agent, bridge = await desk.agent(3)
         customer = await desk.dial("1900", gate=gate)
@@ -298,11 +188,11 @@ async def test_call_lives_on_when_its_gate_is_closed(lab: Lab) -> None:
 
 
 async def test_both_sides_are_recorded_for_as_long_as_the_call_lasts(lab: Lab) -> None:
-    client = AmiClient(_ami(lab))
+    client = AmiClient(ami_settings(lab))
     await client.start()
     try:
         recorder = MixMonitorRecorder(client, lab.spool_switch / "monitor")
-        async with _desk(lab) as desk:
+        async with desk_at(lab) as desk:
             path = lab.spool_switch / "monitor" / "adapters.raw"
             with pytest.raises(Gone):
                 await recorder.start("pd-999999999999", path)
@@ -336,13 +226,13 @@ async def _settled(path: Path) -> None:
 
 async def test_wrong_passwords_are_refused_clearly(lab: Lab) -> None:
     with pytest.raises(AccessDenied):
-        await AriTelephony(_ari(lab, secret="wrong")).start()
+        await AriTelephony(ari_settings(lab, secret="wrong")).start()
     with pytest.raises(AccessDenied):
-        await AmiClient(_ami(lab, secret="wrong")).start()
+        await AmiClient(ami_settings(lab, secret="wrong")).start()
 
 
-async def test_orphaned_call_and_the_robots_are_seen_over_ami(lab: Lab) -> None:
-    client = AmiClient(_ami(lab))
+async def test_orphaned_call_and_the_robots_are_seen_overami_settings(lab: Lab) -> None:
+    client = AmiClient(ami_settings(lab))
     await client.start()
     watch = SwitchWatch(client, trunks=[lab.trunk])
     await watch.start()
@@ -350,7 +240,7 @@ async def test_orphaned_call_and_the_robots_are_seen_over_ami(lab: Lab) -> None:
         async with asyncio.timeout(10):
             while not isinstance(await watch.next_event(), SwitchBooted):
                 pass
-        async with _desk(lab) as desk:
+        async with desk_at(lab) as desk:
             # Answers after a second, when its engine is gone.
             await desk.dial("1610")
             await desk.telephony.close()
@@ -366,77 +256,3 @@ async def test_orphaned_call_and_the_robots_are_seen_over_ami(lab: Lab) -> None:
     finally:
         await watch.close()
         await client.close()
-
-
-async def test_stopped_asterisk_is_told_and_its_restart_found(own_lab: Lab) -> None:
-    switch = own_lab.instances[0]
-    telephony = AriTelephony(_ari(own_lab))
-    client = AmiClient(_ami(own_lab))
-    await telephony.start()
-    await client.start()
-    watch = SwitchWatch(client)
-    await watch.start()
-    try:
-        desk = Desk(own_lab, telephony)
-        first = await desk.until(LinkUp)
-        gate = await telephony.arm_trunk(own_lab.trunk, 1)
-        await asyncio.to_thread(switch.stop)
-        await desk.until(LinkDown)
-        with pytest.raises(Unavailable):
-            await desk.dial("1900", gate=gate)
-        with pytest.raises(Unavailable):
-            await AriTelephony(_ari(own_lab)).start()
-        with pytest.raises(Unavailable):
-            await AmiClient(_ami(own_lab)).start()
-        switch.start()
-        desk.events.clear()
-        again = await desk.until(LinkUp)
-        assert again.incarnation != first.incarnation
-        # The gate lived in memory: the restart has closed it.
-        with pytest.raises(NotPlaced):
-            await desk.dial("1900", gate=gate)
-        gate = await telephony.arm_trunk(own_lab.trunk, 1)
-        customer = await desk.dial("1900", gate=gate)
-        await desk.until(ChannelAnswered, channel=customer)
-        kinds = []
-        async with asyncio.timeout(15):
-            while SwitchRestarted not in kinds:
-                kinds.append(type(await watch.next_event()))
-        assert kinds.index(AmiDown) < kinds.index(SwitchRestarted)
-        assert AmiUp in kinds
-    finally:
-        await watch.close()
-        await client.close()
-        await telephony.close()
-
-
-async def test_frozen_asterisk_is_noticed_and_found_again_with_its_call(own_lab: Lab) -> None:
-    telephony = AriTelephony(_ari(own_lab))
-    client = AmiClient(_ami(own_lab))
-    await telephony.start()
-    await client.start()
-    desk = Desk(own_lab, telephony)
-    process = own_lab.instances[0].process
-    assert process is not None
-    try:
-        up = await desk.until(LinkUp)
-        gate = await telephony.arm_trunk(own_lab.trunk, 1)
-        customer = await desk.dial("1900", gate=gate)
-        await desk.until(ChannelAnswered, channel=customer)
-        os.kill(process.pid, signal.SIGSTOP)
-        try:
-            async with asyncio.timeout(6):
-                await desk.until(LinkDown)
-                while not isinstance(await client.next_event(), AmiDown):
-                    pass
-        finally:
-            os.kill(process.pid, signal.SIGCONT)
-        desk.events.clear()
-        again = await desk.until(LinkUp)
-        assert again.incarnation == up.incarnation
-        assert customer in [one.channel for one in (await telephony.snapshot()).channels]
-        await telephony.hang_up(customer)
-        await desk.until(ChannelEnded, channel=customer)
-    finally:
-        await client.close()
-        await telephony.close()
