@@ -39,18 +39,28 @@ pytestmark = pytest.mark.property
 T0 = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 CHANNEL, BRIDGE = "pd-000000000001", "ab-000001-000000001"
 
-KINDS = st.sampled_from([
-    lambda at: ChannelProgress(CHANNEL, Progress.RINGING, at),
-    lambda at: ChannelAnswered(CHANNEL, at),
-    lambda at: ChannelHangupRequested(CHANNEL, 17, 486, False, at),
-    lambda at: ChannelHangupRequested(CHANNEL, 32, None, True, at),
-    lambda at: ChannelEnded(CHANNEL, 16, None, at),
-    lambda at: ChannelEnteredBridge(CHANNEL, BRIDGE, at),
-    lambda at: ChannelLeftBridge(CHANNEL, BRIDGE, at),
-    lambda at: PlaybackEnded("am-000000000001", True, at),
-    OriginateRefused, AgentHungUp, AgentLegLost, BridgeFailed, NoAgentInTime, EndTimeout, Overdue,
-    ChannelVanished, StopAsked, NodeLost,
-])  # fmt: skip
+KINDS = st.sampled_from(
+    [
+        lambda at: ChannelProgress(CHANNEL, Progress.RINGING, at),
+        lambda at: ChannelAnswered(CHANNEL, at),
+        lambda at: ChannelHangupRequested(CHANNEL, 17, 486, False, at),
+        lambda at: ChannelHangupRequested(CHANNEL, 32, None, True, at),
+        lambda at: ChannelEnded(CHANNEL, 16, None, at),
+        lambda at: ChannelEnteredBridge(CHANNEL, BRIDGE, at),
+        lambda at: ChannelLeftBridge(CHANNEL, BRIDGE, at),
+        lambda at: PlaybackEnded("am-000000000001", True, at),
+        OriginateRefused,
+        AgentHungUp,
+        AgentLegLost,
+        BridgeFailed,
+        NoAgentInTime,
+        EndTimeout,
+        Overdue,
+        ChannelVanished,
+        StopAsked,
+        NodeLost,
+    ]
+)
 RESERVE = st.just("reserve")
 
 
