@@ -1,0 +1,1 @@
+"""Measurements of promised times, each beside a reference measured on the same machine in the same run."""
