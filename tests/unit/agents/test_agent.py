@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -90,7 +91,7 @@ def test_every_arrow_of_the_table_is_walked_by_a_story() -> None:
 def test_intervals_follow_each_other_without_gap_or_overlap(story: str) -> None:
     _, commands = play(*STORIES[story][0])
     intervals = [command.interval for command in commands if isinstance(command, WriteInterval)]
-    for earlier, later in zip(intervals, intervals[1:], strict=False):
+    for earlier, later in itertools.pairwise(intervals):
         assert earlier.to_at == later.from_at
 
 
