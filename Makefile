@@ -47,8 +47,8 @@ demo: install ## calls, robot agents and live figures on this machine, in one co
 	@$(BIN)/python -m lab.demo
 
 .PHONY: verify-demo
-verify-demo: ## compare the last demo with what both switches logged (imports nothing of the product)
-	@$(PYTHON) witness/verify.py
+verify-demo: $(STAMPS)/python ## compare the last demo with what both switches logged (imports nothing of the product)
+	@$(BIN)/python witness/verify.py
 
 .PHONY: test
 test: install check ## everything: static checks and all tests, with a real Asterisk and PostgreSQL
