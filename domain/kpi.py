@@ -24,7 +24,7 @@ NOT_DIALLED = (Outcome.NOT_PLACED, Outcome.BLOCKED_DNC)
 TRUNK_FAULTS = (Outcome.TRUNK_FAIL, Outcome.NO_RESPONSE, Outcome.BARRED)
 #: Answered and not bridged under one of these: the person was left without an agent by our fault.
 LEFT_WITHOUT_AGENT = (Outcome.ABANDONED, Outcome.AGENT_MISSED, Outcome.NODE_LOST, Outcome.UNKNOWN)
-#: A promise is kept when its attempt begins this close to the promised time.
+#: A promise is kept when its attempt begins this close to the promised time, unless the campaign's rules say otherwise.
 PROMISE_TOLERANCE = timedelta(minutes=15)
 
 

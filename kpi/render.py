@@ -183,6 +183,8 @@ def show_value(figure: Figure) -> str:
     match figure.unit:
         case Unit.SHARE:
             return format_percent(figure.value, "#,##0.00 %", locale=language)
+        case Unit.SECONDS if 0 < figure.value < 1:
+            return _("{milliseconds} ms").format(milliseconds=format_decimal(figure.value * 1000, "0", locale=language))
         case Unit.SECONDS:
             return _("{seconds} s").format(seconds=format_decimal(figure.value, "#,##0.0", locale=language))
         case Unit.COUNT:

@@ -75,7 +75,10 @@ class Report:
 async def build_report(
     reader: KpiReader, campaign: CampaignId, period: Period, tolerance: timedelta = PROMISE_TOLERANCE
 ) -> Report:
-    """tolerance: how late a promise may be kept. Raises NotFound or Unavailable."""
+    """tolerance: how late a promise may be kept, where the campaign's rules are silent.
+
+    Raises NotFound or Unavailable.
+    """
     rows = await reader.read(campaign, period, tolerance)
     return Report(
         campaign=rows.campaign,

@@ -136,20 +136,27 @@ FROM staff
 JOIN agent ON agent.id = staff.agent_id
 LEFT JOIN spent ON spent.agent_id = agent.id
 GROUP BY agent.id
-ORDER BY agent.name, agent.id;
+ORDER BY agent.id;
 
 -- name: kpi_promises
--- Promises that fell due in [$2, $3), $4 seconds of tolerance; nobody is charged for a time at which no engine ran.
-WITH due AS (
-    SELECT p.state, p.due_at + make_interval(secs => $4::float8) < app_now() AS passed,
+-- Promises that fell due in [$2, $3); the campaign's own tolerance, or else $4 seconds. Nobody is charged for a time
+-- at which no engine ran.
+WITH judged_by AS (
+    SELECT make_interval(secs => coalesce((rules ->> 'promise_tolerance_s')::float8, $4::float8)) AS tolerance
+    FROM campaign
+    WHERE id = $1
+),
+due AS (
+    SELECT p.state, p.due_at + tolerance < app_now() AS passed,
            p.first_tried_at IS NOT NULL AS tried,
-           p.first_tried_at <= p.due_at + make_interval(secs => $4::float8) AS in_time,
+           p.first_tried_at <= p.due_at + tolerance AS in_time,
            EXISTS (
                SELECT FROM engine e
-               WHERE e.started_at <= p.due_at + make_interval(secs => $4::float8)
-                 AND (e.ended_at IS NULL OR e.ended_at >= p.due_at - make_interval(secs => $4::float8))
+               WHERE e.started_at <= p.due_at + tolerance
+                 AND (e.ended_at IS NULL OR e.ended_at >= p.due_at - tolerance)
            ) AS engine_ran
     FROM promise p
+    CROSS JOIN judged_by
     WHERE p.campaign_id = $1 AND p.due_at >= $2 AND p.due_at < $3
 ),
 judged AS (

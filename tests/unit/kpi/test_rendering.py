@@ -17,7 +17,7 @@ from domain.i18n import use_language
 from domain.kpi import AttemptExport, CallCounts, PromiseCounts
 from domain.outcome import LeadState, Outcome
 from kpi.export import COLUMNS, csv_lines, json_lines
-from kpi.formulas import asr, of_calls, of_promises, of_time
+from kpi.formulas import answer_to_bridge_p50, answer_to_bridge_p95, asr, of_calls, of_promises, of_time
 from kpi.render import show_proof, show_value, to_csv, to_json, to_table
 from kpi.report import Report, build_report
 from kpi.sheets import BOM, Sheet, neutral
@@ -116,6 +116,8 @@ def test_values_are_written_in_the_readers_language() -> None:
     with use_language("ru"):
         assert show_value(asr(CALLS)).replace("\xa0", " ") == "55,56 %"
     assert show_value(asr(CALLS)) == "55.56 %"
+    assert show_value(answer_to_bridge_p50(CALLS)) == "250 ms"
+    assert show_value(answer_to_bridge_p95(CALLS)) == "1.5 s"
     assert show_proof(asr(CALLS)) == "5 / 9 dials"
 
 
