@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import shutil
 import sys
 import time
 from contextlib import suppress
@@ -197,10 +198,13 @@ async def _show_result(
     write_text(place.folder / "report.json", to_json(report))
     write_text(place.folder / "report.csv", to_csv(report, semicolon=True))
     await export_attempts(pool, CAMPAIGN, period, place.folder / "attempts.csv", semicolon=True)
+    # The lab's own folder is removed after a few more labs; the witness must be able to look again.
+    for source, name in ((lab.cel_switch, "cel-switch.csv"), (lab.cel_network, "cel-network.csv")):
+        await asyncio.to_thread(shutil.copyfile, source, place.folder / name)
     run = {
         "database": place.database,
-        "cel_switch": str(lab.cel_switch),
-        "cel_network": str(lab.cel_network),
+        "cel_switch": "cel-switch.csv",
+        "cel_network": "cel-network.csv",
         "trunk_prefix": f"{lab.trunk}-e",
     }
     write_text(place.folder / "run.json", json.dumps(run, indent=2))

@@ -252,7 +252,8 @@ stepped AS (
 ),
 numbered AS (
     UPDATE number
-    SET counted_attempts = CASE WHEN e.conversation THEN 0 ELSE number.counted_attempts + e.counted::integer END,
+    SET counted_attempts = CASE WHEN e.conversation THEN 0
+            ELSE number.counted_attempts + (e.counted AND e.promise_id IS NULL)::integer END,
         last_attempt_at = e.intent_at
     FROM ended e
     WHERE number.id = e.number_id
