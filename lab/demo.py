@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import json
 import shutil
 import sys
@@ -19,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 import asyncpg
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from campaigns.loading.load import LoadRequest
 from campaigns.service import CampaignRequest, create_campaign, start_campaign
@@ -31,7 +32,7 @@ from dialer.commands.lab import lab_settings
 from dialer.commands.report import campaign_report
 from dialer.commands.run import stop_on_signals
 from dialer.live_status import LiveStatus, StatusKeeper
-from dialer.live_view import LiveView
+from dialer.live_view import LiveView, screen
 from dialer.settings import Settings, read_settings
 from dialer.wiring import Running, connected, running_engine
 from domain.clock import SystemClock
@@ -41,6 +42,7 @@ from domain.ids import CampaignId
 from domain.kpi import Period
 from domain.outcome import Temperature
 from kpi.render import to_csv, to_json, to_table
+from kpi.report import Report
 from lab.base import SEED, make_base
 from lab.network import Lab
 from lab.robot_agents import RobotAgents
@@ -60,6 +62,8 @@ HORIZON_S = 15.0
 LONGEST_S = 300.0
 #: Demos whose databases and files are kept.
 KEEP = 3
+#: The picture of the screen is taken when the campaign is in full swing, seconds.
+PICTURE_AFTER_S = 75.0
 CAMPAIGN = "Demo"
 
 
@@ -75,7 +79,7 @@ class Place:
         return f"demo_{self.folder.name.replace('-', '_')}"
 
 
-async def main(console: Console, *, seed: int) -> None:
+async def main(console: Console, *, seed: int, pictures: Path | None) -> None:
     settings = read_settings()
     began = datetime.now(UTC)
     place = Place(began, settings.data_dir.resolve() / "demo" / f"{began:%Y%m%d-%H%M%S}")
@@ -88,22 +92,24 @@ async def main(console: Console, *, seed: int) -> None:
         lab = await asyncio.to_thread(lambda: Lab.start(settings.data_dir, agents=AGENTS))
         try:
             dsn = server.dsn(place.database)
-            await _run(console, lab, lab_settings(lab, read_settings(dsn=dsn)), place, seed)
+            await _run(console, lab, lab_settings(lab, read_settings(dsn=dsn)), place, seed, pictures)
         finally:
             await asyncio.to_thread(lab.stop)
     finally:
         await asyncio.to_thread(server.stop)
 
 
-async def _run(console: Console, lab: Lab, settings: Settings, place: Place, seed: int) -> None:
+async def _run(console: Console, lab: Lab, settings: Settings, place: Place, seed: int, pictures: Path | None) -> None:
     settings = settings.model_copy(update={"recordings_dir": place.folder / "recordings"})
     async with connected(settings, name="dialer-demo") as pool:
         campaign = await _prepare(console, pool, lab, settings, place, seed)
         async with running_engine(settings, pool) as running:
             robots = RobotAgents(running.engine, partial(turn, seed), running.clock)
-            status = await _dial(console, running, campaign)
+            status = await _dial(console, running, campaign, pictures)
             await running.recordings.drain()
-        await _show_result(console, pool, lab, settings, place, status, robots.refused)
+        report = await _show_result(console, pool, lab, settings, place, status, robots.refused)
+        if pictures is not None:
+            _picture(pictures / "demo-report.svg", to_table(report))
 
 
 async def _fresh_database(server: EmbeddedPostgres, place: Place) -> None:
@@ -162,7 +168,7 @@ async def _prepare(
     return campaign
 
 
-async def _dial(console: Console, running: Running, campaign: CampaignId) -> LiveStatus | None:
+async def _dial(console: Console, running: Running, campaign: CampaignId, pictures: Path | None) -> LiveStatus | None:
     """Run the engine until the list is over, or somebody stops it."""
     keeper = StatusKeeper(running.engine, PgDialStore(running.pool), campaign, running.clock)
     status: LiveStatus | None = None
@@ -176,6 +182,9 @@ async def _dial(console: Console, running: Running, campaign: CampaignId) -> Liv
                 elapsed = time.monotonic() - began
                 if status is not None:
                     view.show(status, elapsed)
+                    if pictures is not None and elapsed > PICTURE_AFTER_S:
+                        _picture(pictures / "demo-live.svg", screen(status, elapsed))
+                        pictures = None
                 if elapsed > LONGEST_S or (status is not None and _is_over(status, running)):
                     running.engine.stop()
                 await asyncio.wait((engine,), timeout=0.25)
@@ -192,7 +201,7 @@ def _is_over(status: LiveStatus, running: Running) -> bool:
 async def _show_result(
     console: Console, pool: asyncpg.Pool, lab: Lab, settings: Settings, place: Place, status: LiveStatus | None,
     refused: int,
-) -> None:  # fmt: skip
+) -> Report:  # fmt: skip
     period = Period(place.began, datetime.now(UTC) + timedelta(seconds=1))
     report = await campaign_report(pool, CAMPAIGN, period)
     write_text(place.folder / "report.json", to_json(report))
@@ -225,15 +234,25 @@ async def _show_result(
         (_("Log"), place.folder / "engine.log"),
     ):
         console.print(f"{name}: {path}", soft_wrap=True, highlight=False)
+    return report
+
+
+def _picture(file: Path, shown: RenderableType) -> None:
+    """The same as on the terminal, for the README."""
+    recorder = Console(record=True, width=96, force_terminal=True, file=io.StringIO())
+    recorder.print(shown)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    recorder.save_svg(str(file), title="make demo")
 
 
 def run() -> int:
     parser = argparse.ArgumentParser(description=_("The dialler's real work in a box."))
     parser.add_argument("--seed", type=int, default=SEED, help=_("Another seed makes another base."))
+    parser.add_argument("--pictures", type=Path, help=_("Folder for pictures of the screen and of the report."))
     options = parser.parse_args()
     console = Console()
     try:
-        asyncio.run(main(console, seed=options.seed))
+        asyncio.run(main(console, seed=options.seed, pictures=options.pictures))
     except DialerError as error:
         Console(stderr=True).print(f"{_('Error')}: {error}", markup=False, highlight=False, soft_wrap=True)
         return error.exit_code
