@@ -18,11 +18,9 @@ _ENDPOINT = re.compile(r"PJSIP/(?:[0-9]{1,20}@)?[A-Za-z0-9._-]{1,80}")
 _CALLER_ID = re.compile(r"\+?[0-9]{1,20}")
 _VARIABLE = re.compile(r"_{0,2}[A-Za-z][A-Za-z0-9_]{0,63}|TIMEOUT\(absolute\)|PJSIP_HEADER\(add,[A-Za-z0-9-]{1,64}\)")
 _MEDIA = re.compile(r"(?:sound|recording|tone|silence):[A-Za-z0-9/._-]{1,255}")
-_TRUNK = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 _VALUE_LENGTH = 512
 _RING_S = range(1, 301)
 _ABSOLUTE_S = range(86_401)
-_EPOCHS = range(1, 10**9)
 
 
 def _text(value: str) -> bool:
@@ -51,15 +49,6 @@ def variable_of(name: str, value: str) -> tuple[str, str]:
     if not _text(value) or "${" in value or "$[" in value:
         raise TelephonyError(_("a channel variable's value holds a forbidden character or is too long"))
     return name, value
-
-
-def gate_of(trunk: str, epoch: int) -> str:
-    """Name of a trunk's outbound gate: `<trunk>-e<epoch, 9 digits>`."""
-    if not _TRUNK.fullmatch(trunk):
-        raise TelephonyError(_("not a valid trunk name: letters, digits, dash and underscore, at most 40"))
-    if epoch not in _EPOCHS:
-        raise TelephonyError(_("the epoch must be a whole number from 1 to 999999999"))
-    return f"{trunk}-e{epoch:09d}"
 
 
 def check(order: OriginateOrder) -> None:

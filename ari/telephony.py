@@ -10,9 +10,10 @@ from typing import Any
 
 import structlog
 
+from ari.gate import gate_fields, gate_of
 from ari.http import Refused, Unanswered
 from ari.node import AriNode
-from ari.orders import check, gate_of, id_of, media_of, variable_of
+from ari.orders import check, id_of, media_of, variable_of
 from ari.settings import AriSettings
 from domain.clock import Clock
 from domain.errors import AccessDenied, Clash, Gone, InDoubt, NotPlaced, TelephonyError, Unavailable
@@ -79,6 +80,9 @@ class AriTelephony:
             variables["TIMEOUT(absolute)"] = str(order.absolute_timeout_s)
         target: dict[str, Any]
         if order.role == "customer":
+            if order.record:
+                # The dialplan records: over AMI it takes an account that could also run a shell.
+                variables["DIALER_RECORD"] = "1"
             target = {"context": self._settings.context, "extension": "s", "priority": 1}
         else:
             target = {"app": app, "appArgs": order.role}
@@ -95,7 +99,8 @@ class AriTelephony:
             )
         except Refused as refused:
             taken = refused.status == 409 and await self._may_exist(order.channel)
-            raise self._not_placed(order.channel, refused, taken=taken) from None
+            closed = order.role == "customer" and refused.status == 500 and await self._is_closed(order.endpoint)
+            raise self._not_placed(order.channel, refused, taken=taken, closed=closed) from None
         except Unanswered as unanswered:
             if unanswered.sent:
                 raise InDoubt(
@@ -116,12 +121,24 @@ class AriTelephony:
             return True
         return True
 
+    async def _is_closed(self, endpoint: str) -> bool:
+        """An unarmed gate and an unreachable trunk are refused in the same words."""
+        try:
+            await self._node.call("asterisk", "getObject", **_endpoint(endpoint.rpartition("@")[2]))
+        except Refused as refused:
+            return refused.status == 404
+        except (Unanswered, Unavailable):
+            return False
+        return False
+
     @staticmethod
-    def _not_placed(channel: str, refused: Refused, *, taken: bool) -> TelephonyError | Unavailable:
+    def _not_placed(channel: str, refused: Refused, *, taken: bool, closed: bool) -> TelephonyError | Unavailable:
         if taken:
             return Clash(_("channel {channel} exists already").format(channel=channel))
         if refused.status == _BOOTING:
             return Unavailable(_("Asterisk is still booting: nothing was sent"))
+        if closed:
+            return NotPlaced(_("the order of channel {channel} names a gate that is closed").format(channel=channel))
         return NotPlaced(
             _("Asterisk refused the order of channel {channel} (HTTP status {status})").format(
                 channel=channel, status=refused.status
@@ -206,37 +223,27 @@ class AriTelephony:
     async def arm_trunk(self, trunk: str, epoch: int) -> str:
         """Create the trunk's endpoint of this epoch; an order that names any other is refused.
 
-        The endpoint lives in Asterisk's memory (sorcery), so it is gone after a restart: arm
-        again at each LinkUp. Arming twice is harmless.
+        It is a copy of the trunk's own endpoint in pjsip.conf, which has no address and cannot be
+        dialled through. It lives in Asterisk's memory (sorcery), so it is gone after a restart: arm
+        again at each LinkUp. Arming twice is harmless. Raises TelephonyError if there is no such trunk.
         """
         gate = gate_of(trunk, epoch)
-        wanted = {
-            **self._settings.gate_fields,
-            **self._settings.trunk_fields.get(trunk, {}),
-            "aors": trunk,
-        }
-        await self._command(
-            "asterisk",
-            "updateObject",
-            configClass="res_pjsip",
-            objectType="endpoint",
-            id=gate,
-            # A tuple: the library joins lists with commas, also in a body.
-            fields=tuple({"attribute": name, "value": value} for name, value in wanted.items()),
-        )
+        try:
+            fields = await self._command("asterisk", "getObject", **_endpoint(trunk))
+        except Gone:
+            raise TelephonyError(
+                _("the switch has no trunk {trunk}: add its endpoint to pjsip.conf").format(trunk=trunk)
+            ) from None
+        wanted = gate_fields(fields, trunk, self._settings.closed_context)
+        # A tuple: the library joins lists with commas, also in a body.
+        body = tuple({"attribute": name, "value": value} for name, value in wanted)
+        await self._command("asterisk", "updateObject", **_endpoint(gate), fields=body)
         log.info("ari.trunk_armed", trunk=trunk, epoch=epoch)
         return gate
 
     async def disarm_trunk(self, trunk: str, epoch: int) -> None:
         """Delete the endpoint of this epoch; one that does not exist counts as success."""
-        await self._command(
-            "asterisk",
-            "deleteObject",
-            gone_is_done=True,
-            configClass="res_pjsip",
-            objectType="endpoint",
-            id=gate_of(trunk, epoch),
-        )
+        await self._command("asterisk", "deleteObject", gone_is_done=True, **_endpoint(gate_of(trunk, epoch)))
         log.info("ari.trunk_disarmed", trunk=trunk, epoch=epoch)
 
     # ---- how a command fails -------------------------------------------------------------
@@ -280,6 +287,10 @@ class AriTelephony:
         return Unavailable(
             _("Asterisk could not be reached ({reason}): nothing was sent").format(reason=unanswered.reason)
         )
+
+
+def _endpoint(name: str) -> dict[str, Any]:
+    return {"configClass": "res_pjsip", "objectType": "endpoint", "id": name}
 
 
 def _says_gone(refused: Refused) -> bool:

@@ -1,7 +1,7 @@
 """A telephone network in a box: the dialler's switch, and a second Asterisk that is everybody else.
 
     with Lab.start(data_dir, agents=20) as lab:      # or `async with`
-        ...                                          # dial PJSIP/<digits>@<lab.trunk>
+        ...                                          # arm lab.trunk, dial PJSIP/<digits>@<its gate>
 
 The switch runs the product's own configuration (docker/asterisk). On the network the called number decides what
 happens (lab/README.md), and robot agents register at the switch and answer at once. Everything is on loopback,
@@ -64,7 +64,8 @@ class AriAccess:
 class LabAccess:
     """How to reach a running lab.
 
-    trunk: the PJSIP endpoint to dial through. agent_endpoints: PJSIP endpoints of registered robots.
+    trunk: the PJSIP endpoint to arm, and then to dial through its gate. agent_endpoints: PJSIP endpoints of
+    registered robots.
     cel_switch, cel_network: call logs, CSV without a header: event, time, caller, extension, channel, unique id,
     linked id, more (JSON). heard_dir: recordings of what the network's parties hear.
     message_media: media of the abandoned message, as ARI's `play` takes it. media_address: where RTP comes from
@@ -246,7 +247,7 @@ def _wait_registered(access: LabAccess, switch: Instance, network: Instance) -> 
     )
     # a proxy of the environment must not see requests to loopback
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    wanted = {*access.agent_endpoints, access.trunk}
+    wanted = set(access.agent_endpoints)
     deadline = time.monotonic() + _REGISTER_S
     while True:
         try:

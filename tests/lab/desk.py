@@ -23,13 +23,11 @@ epochs = itertools.count(1)
 
 
 def ari_settings(lab: Lab, **changes: Any) -> AriSettings:
-    media = {"media_address": "127.0.0.1", "bind_rtp_to_media_address": "yes", "transport": "transport-udp"}
     known = AriSettings(
         lab.ari.base_url,
         lab.ari.user,
         lab.ari.secret,
         lab.ari.app,
-        trunk_fields={lab.trunk: media},
         heartbeat_s=0.5,
         request_timeout_s=2.0,
         backoff_min_s=0.05,

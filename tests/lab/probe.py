@@ -17,6 +17,7 @@ from lab.network import Lab
 
 _serial = itertools.count(1)
 _END = "ChannelDestroyed"
+_OBJECT = "asterisk/config/dynamic/res_pjsip/endpoint/"
 
 
 @dataclass(slots=True)
@@ -63,14 +64,30 @@ class Probe:
                 probe = cls(lab, http, name)
                 reader = asyncio.create_task(probe._read(socket))
                 try:
+                    await probe._arm()
                     yield probe
                 finally:
+                    await probe.request("DELETE", _OBJECT + probe.gate)
                     for channel in probe.calls:
                         await probe.request("DELETE", f"channels/{channel}")
                     await socket.close()
                     reader.cancel()
                     with suppress(asyncio.CancelledError):
                         await reader
+
+    @property
+    def gate(self) -> str:
+        """The endpoint to dial the trunk's numbers through."""
+        return f"{self.lab.trunk}-{self.app}"
+
+    async def _arm(self) -> None:
+        own = ("aors", "callerid", "identify_by", "stir_shaken")
+        async with self.http.get(f"{self.lab.ari.base_url}/ari/{_OBJECT}{self.lab.trunk}") as reply:
+            fields = [field for field in await reply.json() if field["attribute"] not in own]
+        fields += [{"attribute": "aors", "value": self.lab.trunk}, {"attribute": "identify_by", "value": "header"}]
+        address = f"{self.lab.ari.base_url}/ari/{_OBJECT}{self.gate}"
+        async with self.http.put(address, json={"fields": fields}) as reply:
+            assert reply.status == 200, await reply.text()
 
     async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         async for message in socket:
@@ -97,7 +114,7 @@ class Probe:
         return call
 
     async def dial_number(self, number: str, *, ring_s: int = 10) -> Call:
-        return await self.dial(f"PJSIP/{number}@{self.lab.trunk}", ring_s=ring_s)
+        return await self.dial(f"PJSIP/{number}@{self.gate}", ring_s=ring_s)
 
     async def ended(self, number: str, *, ring_s: int = 10) -> Call:
         """Dial a number and wait until the call is over."""

@@ -151,7 +151,7 @@ def _newest(folder: Path, pattern: str) -> tuple[Path, int] | None:
 
 async def test_an_answer_while_no_engine_listens_hears_the_message(probe: Probe, lab: Lab) -> None:
     number = _PREFIX + "7771503"
-    call = await probe.dial(f"PJSIP/{number}@{lab.trunk}", through_dialplan=True, DIALER_APP=lab.ari.app)
+    call = await probe.dial(f"PJSIP/{number}@{probe.gate}", through_dialplan=True, DIALER_APP=lab.ari.app)
     event = await call.until("ChannelUserevent")
     assert event["eventname"] == "DialerOrphan"
     assert event["userevent"]["CallId"] == call.channel
@@ -164,7 +164,7 @@ async def test_an_answer_while_no_engine_listens_hears_the_message(probe: Probe,
 async def test_the_engines_application_takes_an_answered_call_from_the_dialplan(lab: Lab) -> None:
     async with Probe.connect(lab, app=lab.ari.app) as engine:
         variables = {"DIALER_APP": lab.ari.app, "DIALER_ARGS": "customer", "DIALER_RECORD": "1"}
-        call = await engine.dial(f"PJSIP/{_PREFIX}1900@{lab.trunk}", through_dialplan=True, **variables)
+        call = await engine.dial(f"PJSIP/{_PREFIX}1900@{engine.gate}", through_dialplan=True, **variables)
         started = await call.until("StasisStart")
         assert started["args"] == ["customer"]
         agent = await engine.dial(f"PJSIP/{lab.agent_endpoints[-1]}")

@@ -61,6 +61,7 @@ _API: dict[str, list[tuple[str, dict[str, Any]]]] = {
     ],
     "asterisk": [
         ("/asterisk/info", _operation("getInfo", "GET", "AsteriskInfo")),
+        (_OBJECT, _operation("getObject", "GET", "List[ConfigTuple]", **_KEYS)),
         (_OBJECT, _operation("updateObject", "PUT", "List[ConfigTuple]", **_KEYS, fields="body")),
         (_OBJECT, _operation("deleteObject", "DELETE", "void", **_KEYS)),
     ],
@@ -125,6 +126,7 @@ class ScriptedAri:
         self.channels: dict[str, str] = {}
         self.bridges: dict[str, list[str]] = {}
         self.gates: dict[str, dict[str, str]] = {}
+        self.trunks: dict[str, dict[str, str]] = {"carrier": {"allow": "(ulaw|alaw)", "context": "inbound"}}
         self.streams: list[web.WebSocketResponse] = []
         self.opened = 0
         self.mute = False
@@ -294,6 +296,11 @@ class ScriptedAri:
         return _missing("Resource")
 
     def _of_gates(self, method: str, gate: str) -> web.Response:
+        if method == "GET":
+            known = self.gates.get(gate, self.trunks.get(gate))
+            if known is None:
+                return _missing("Object")
+            return web.json_response([{"attribute": name, "value": value} for name, value in known.items()])
         if method == "PUT":
             fields = self.seen[-1].body["fields"]
             self.gates[gate] = {field["attribute"]: field["value"] for field in fields}

@@ -155,16 +155,62 @@ async def test_more_commands_than_connections_fail_as_not_sent() -> None:
 
 
 async def test_disarmed_trunk_refuses_an_order_of_the_old_epoch() -> None:
-    async with ScriptedAri() as peer, linked(peer, trunk_fields={"carrier": {"from_domain": "d.example"}}) as telephony:
+    async with ScriptedAri() as peer, linked(peer) as telephony:
         await telephony.arm_trunk("carrier", 7)
         assert await telephony.arm_trunk("carrier", 7) == "carrier-e000000007"
-        fields = peer.gates["carrier-e000000007"]
-        assert fields["aors"] == "carrier"
-        assert fields["from_domain"] == "d.example"
-        assert fields["direct_media"] == "no"
         await telephony.disarm_trunk("carrier", 7)
         await telephony.disarm_trunk("carrier", 7)
-        with pytest.raises(NotPlaced):
+        with pytest.raises(NotPlaced, match="closed"):
+            await telephony.originate(CUSTOMER)
+
+
+async def test_gate_is_the_trunks_endpoint_through_which_nobody_comes_in() -> None:
+    """ADR 7: all settings live in pjsip.conf; the gate's name in somebody's From opens nothing."""
+    async with ScriptedAri() as peer, linked(peer) as telephony:
+        peer.trunks["carrier"] = {
+            "allow": "(ulaw|alaw)",
+            "allow_transfer": "true",
+            "aors": "",
+            "callerid": "<unknown>",
+            "context": "inbound",
+            "from_domain": "d.example",
+            "identify_by": "ip",
+            "media_address": "192.0.2.7",
+            "stir_shaken": "no",
+        }
+        await telephony.arm_trunk("carrier", 7)
+        assert peer.gates["carrier-e000000007"] == {
+            "allow": "(ulaw|alaw)",
+            "allow_transfer": "no",
+            "aors": "carrier",
+            "context": "nowhere",
+            "from_domain": "d.example",
+            "identify_by": "header",
+            "media_address": "192.0.2.7",
+        }
+
+
+async def test_trunk_that_the_switch_does_not_know_is_named() -> None:
+    async with ScriptedAri() as peer, linked(peer) as telephony:
+        with pytest.raises(TelephonyError, match="no trunk elsewhere"):
+            await telephony.arm_trunk("elsewhere", 7)
+        assert peer.gates == {}
+
+
+@pytest.mark.parametrize("body", ["{}", "[7]", '[{"attribute": "allow"}]'])
+async def test_trunk_whose_settings_cannot_be_read_is_not_armed(body: str) -> None:
+    async with ScriptedAri() as peer, linked(peer) as telephony:
+        peer.answers["GET", "/asterisk/config/.*"] = status(200, body)
+        with pytest.raises(TelephonyError):
+            await telephony.arm_trunk("carrier", 7)
+        assert peer.gates == {}
+
+
+async def test_trunk_that_is_down_is_told_from_a_closed_gate() -> None:
+    async with ScriptedAri() as peer, linked(peer) as telephony:
+        await telephony.arm_trunk("carrier", 7)
+        peer.answers["POST", _CHANNEL] = status(500)
+        with pytest.raises(NotPlaced, match="HTTP status 500"):
             await telephony.originate(CUSTOMER)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ari.orders import check, gate_of, id_of, media_of, variable_of
+from ari.gate import gate_of
+from ari.orders import check, id_of, media_of, variable_of
 from domain.errors import NotPlaced, TelephonyError
 from domain.ports import OriginateOrder
 
