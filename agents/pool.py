@@ -15,6 +15,7 @@ class AgentPool:
     _campaigns: dict[AgentId, frozenset[CampaignId]] = field(default_factory=dict)
     _free: dict[AgentId, None] = field(default_factory=dict)
     _waiting: dict[AttemptId, CampaignId] = field(default_factory=dict)
+    _kept: dict[CampaignId, frozenset[AgentId]] = field(default_factory=dict)
 
     def assign(self, agent: AgentId, campaigns: Collection[CampaignId]) -> None:
         self._campaigns[agent] = frozenset(campaigns)
@@ -22,11 +23,23 @@ class AgentPool:
     def assigned(self, campaign: CampaignId) -> list[AgentId]:
         return [agent for agent, campaigns in self._campaigns.items() if campaign in campaigns]
 
+    def keep(self, campaign: CampaignId, agents: Collection[AgentId]) -> list[AgentId]:
+        """These agents owe calls that they promised: nobody but `take` gets them. Returns those who owe
+        nothing any more and are free, to be set free anew."""
+        before = self._kept.get(campaign, frozenset())
+        self._kept[campaign] = frozenset(agents)
+        return [agent for agent in before if agent in self._free and not self.is_kept(agent)]
+
+    def is_kept(self, agent: AgentId) -> bool:
+        return any(agent in agents for agents in self._kept.values())
+
     def set_free(self, agent: AgentId) -> AttemptId | None:
         """The agent is ready. Returns the customer who waited longest for one like him, to be reserved."""
-        for attempt, campaign in self._waiting.items():
+        kept = self.is_kept(agent)
+        for attempt, campaign in () if kept else tuple(self._waiting.items()):
             if campaign in self._campaigns.get(agent, frozenset()):
                 del self._waiting[attempt]
+                self._free.pop(agent, None)
                 return attempt
         self._free.setdefault(agent, None)
         return None
@@ -36,8 +49,8 @@ class AgentPool:
 
     def take_for(self, attempt: AttemptId, campaign: CampaignId) -> AgentId | None:
         """The longest-idle agent of the campaign; with none free the customer waits in line."""
-        for agent in self._free:
-            if campaign in self._campaigns.get(agent, frozenset()):
+        for agent in self.free(campaign):
+            if not self.is_kept(agent):
                 del self._free[agent]
                 return agent
         self._waiting[attempt] = campaign

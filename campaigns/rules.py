@@ -138,7 +138,8 @@ def _promised(
         due_at=due_at,
         priority=PROMISE_PRIORITY,
         agent=agent if personal else None,
-        agent_until=due_at + timedelta(seconds=rules.promise_tolerance_s) if personal else None,
+        # Half of the tolerance is the agent's own; in the other half anybody can still keep it in time.
+        agent_until=due_at + timedelta(seconds=rules.promise_tolerance_s / 2) if personal else None,
         conversation=kind.contact,
         rule=kind.code,
     )

@@ -50,6 +50,11 @@ class PgDialStore:
             rows = await self._pool.fetch(_SQL["claim"], campaign, engine, limit, list(free_agents))
         return [_claimed(row) for row in rows]
 
+    async def promised_agents(self, campaign: CampaignId) -> Collection[AgentId]:
+        with translated(_WHERE):
+            rows = await self._pool.fetch(_SQL["promised_agents"], campaign)
+        return frozenset(AgentId(row["agent_id"]) for row in rows)
+
     async def unclaim(self, attempts: Collection[AttemptId]) -> None:
         with translated(_WHERE):
             await self._pool.execute(_SQL["unclaim"], list(attempts))

@@ -44,3 +44,11 @@ class PgRecordingStore:
         with translated(_WHERE):
             rows = await self._pool.fetch(_SQL["unfinished"])
         return [(AttemptId(row["attempt_id"]), CampaignId(row["campaign_id"]), row["path"]) for row in rows]
+
+    async def unrecorded(self, attempts: Sequence[AttemptId]) -> Sequence[tuple[AttemptId, CampaignId | None]]:
+        with translated(_WHERE):
+            rows = await self._pool.fetch(_SQL["unrecorded"], attempts)
+        return [
+            (AttemptId(row["attempt_id"]), None if row["campaign_id"] is None else CampaignId(row["campaign_id"]))
+            for row in rows
+        ]

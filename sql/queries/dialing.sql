@@ -64,7 +64,10 @@ marked AS (
               lead.same_outcome_run, lead.last_outcome
 )
 SELECT t.attempt_id, t.lead_id, t.number_id, coalesce(number.e164::text, '') AS number, t.campaign_id, t.list_id,
-       list.temperature, t.priority, t.due_at, t.promised_agent_id, t.needs_agent, t.promise_id,
+       list.temperature, t.priority, t.due_at,
+       -- Once the agent's own time is over anybody may keep the promise.
+       CASE WHEN t.agent_until > clock.at THEN t.promised_agent_id END AS promised_agent_id,
+       t.needs_agent, t.promise_id,
        m.counted_attempts, number.counted_attempts AS number_counted, m.promise_attempts,
        CASE WHEN m.uncounted_on = (clock.at AT TIME ZONE 'UTC')::date THEN m.uncounted_today ELSE 0 END
            AS uncounted_today,
@@ -74,6 +77,21 @@ JOIN marked m ON m.id = t.lead_id
 JOIN number ON number.id = t.number_id
 JOIN list ON list.id = t.list_id
 ORDER BY t.priority, t.due_at, t.lead_id;
+
+-- name: promised_agents
+-- Agents with a promise of their own that is due and still theirs to keep.
+SELECT DISTINCT q.agent_id
+FROM dial_queue q
+WHERE q.campaign_id = $1
+  AND q.priority = 0
+  AND q.agent_id IS NOT NULL
+  AND q.due_at <= app_now()
+  AND q.agent_until > app_now()
+  AND EXISTS (
+      SELECT FROM open_interval o
+      WHERE o.campaign_id = q.campaign_id AND o.zone_set_id = q.zone_set_id
+        AND o.opens_at <= app_now() AND o.closes_at > app_now()
+  );
 
 -- name: unclaim
 -- Put claimed leads back to where they stood.

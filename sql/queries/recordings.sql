@@ -20,3 +20,13 @@ UPDATE recording SET state = 'lost' WHERE attempt_id = $1 AND state = 'recording
 -- name: unfinished
 -- Begun, and neither stored nor lost.
 SELECT attempt_id, campaign_id, path FROM recording WHERE state = 'recording' ORDER BY attempt_id;
+
+-- name: unrecorded
+-- Of these attempts, those not in flight and without a recording; with the campaign if they were bridged.
+SELECT given.attempt_id, max(attempt.campaign_id) FILTER (WHERE attempt.bridged_at IS NOT NULL) AS campaign_id
+FROM unnest($1::bigint[]) AS given (attempt_id)
+LEFT JOIN attempt ON attempt.id = given.attempt_id
+WHERE NOT EXISTS (SELECT FROM inflight WHERE inflight.attempt_id = given.attempt_id)
+  AND NOT EXISTS (SELECT FROM recording WHERE recording.attempt_id = given.attempt_id)
+GROUP BY given.attempt_id
+ORDER BY given.attempt_id;

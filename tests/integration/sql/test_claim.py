@@ -85,8 +85,21 @@ async def test_a_personal_promise_waits_for_its_agent_until_its_time_is_over(
     overdue = await campaign.lead()
     await campaign.promise(overdue, mine, at - timedelta(minutes=16), personal=True)
 
-    assert [lead.lead for lead in await store.claim(campaign.id, engine, 10, [other])] == [overdue]
+    by_anybody = await store.claim(campaign.id, engine, 10, [other])
+    assert [(lead.lead, lead.promised_agent) for lead in by_anybody] == [(overdue, None)]
     assert [lead.promised_agent for lead in await store.claim(campaign.id, engine, 10, [other, mine])] == [mine]
+
+
+async def test_agents_with_a_promise_that_is_due_are_told(pool: asyncpg.Pool, store: PgDialStore) -> None:
+    campaign, elsewhere = await make_campaign(pool), await make_campaign(pool)
+    due, later, over, foreign = [await make_agent(pool, campaign) for _ in range(4)]
+    at = await now(pool)
+    for agent, minutes in ((due, -1), (later, 5), (over, -16)):
+        await campaign.promise(await campaign.lead(), agent, at + timedelta(minutes=minutes), personal=True)
+    await elsewhere.promise(await elsewhere.lead(), foreign, at - timedelta(minutes=1), personal=True)
+    assert await store.promised_agents(campaign.id) == {due}
+    await campaign.close_window()
+    assert await store.promised_agents(campaign.id) == set()
 
 
 async def test_a_number_in_flight_stays_queued_for_a_later_moment(pool: asyncpg.Pool, store: PgDialStore) -> None:

@@ -142,3 +142,27 @@ def test_an_agent_who_left_is_given_nobody() -> None:
     pool.forget(AgentId(1))
     assert pool.take_for(ATTEMPT, CAMPAIGN) is None
     assert pool.free(CAMPAIGN) == []
+
+
+def test_an_agent_who_owes_a_promise_takes_no_other_customer() -> None:
+    pool = AgentPool()
+    for agent in (1, 2):
+        pool.assign(AgentId(agent), [CAMPAIGN])
+        pool.set_free(AgentId(agent))
+    assert pool.keep(CAMPAIGN, [AgentId(1)]) == []
+    assert pool.take_for(AttemptId(1), CAMPAIGN) == 2
+    assert pool.take_for(AttemptId(2), CAMPAIGN) is None
+    assert pool.take(AgentId(1))
+    assert pool.set_free(AgentId(1)) is None
+    assert pool.free(CAMPAIGN) == [1]
+
+
+def test_a_promise_kept_by_somebody_else_frees_the_agent_for_who_waits() -> None:
+    pool = AgentPool()
+    pool.assign(AgentId(1), [CAMPAIGN])
+    pool.keep(CAMPAIGN, [AgentId(1)])
+    pool.set_free(AgentId(1))
+    assert pool.take_for(ATTEMPT, CAMPAIGN) is None
+    assert pool.keep(CAMPAIGN, []) == [1]
+    assert pool.set_free(AgentId(1)) == ATTEMPT
+    assert pool.free(CAMPAIGN) == []

@@ -117,10 +117,10 @@ def test_a_promise_needs_a_time_that_can_be_kept(due_at: datetime | None) -> Non
         after_disposition(COLD, Facts(), PERSONAL, due_at, AgentId(1), NOW)
 
 
-def test_a_personal_promise_belongs_to_its_agent_until_the_tolerance_has_passed() -> None:
+def test_a_personal_promise_belongs_to_its_agent_for_half_of_the_tolerance() -> None:
     due_at = NOW + timedelta(hours=2)
     step = after_disposition(COLD, Facts(), PERSONAL, due_at, AgentId(4), NOW)
-    assert (step.agent, step.agent_until) == (AgentId(4), due_at + timedelta(minutes=15))
+    assert (step.agent, step.agent_until) == (AgentId(4), due_at + timedelta(minutes=7, seconds=30))
 
 
 @pytest.mark.parametrize(
