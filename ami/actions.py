@@ -12,19 +12,12 @@ from collections.abc import Mapping
 from domain.errors import BadInput
 from domain.i18n import _
 
-#: Action -> the keys it may carry. No Originate: panoramisk would repeat it, and ARI owns calls.
-#: No Command of MixMonitor: Asterisk hands it to a shell.
+#: Action -> the keys it may carry: only what reads. Calls and recordings are the dialplan's and ARI's.
 PERMITTED: Mapping[str, frozenset[str]] = {
     "Login": frozenset({"Username", "Secret", "Events"}),
     "Logoff": frozenset(),
     "Ping": frozenset(),
     "CoreStatus": frozenset(),
-    "CoreSettings": frozenset(),
-    "MixMonitor": frozenset({"Channel", "File", "options"}),
-    "StopMixMonitor": frozenset({"Channel", "MixMonitorID"}),
-    "PJSIPShowContacts": frozenset(),
-    "PJSIPShowEndpoint": frozenset({"Endpoint"}),
-    "PJSIPShowRegistrationsOutbound": frozenset(),
 }
 
 _VALUE_LENGTH = 512

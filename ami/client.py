@@ -54,7 +54,6 @@ class AmiClient:
         self._supervisor: asyncio.Task[None] | None = None
         self._events: DroppingQueue[AmiMessage | AmiUp | AmiDown] = DroppingQueue(settings.queue_size)
         self._early: deque[AmiMessage] = deque(maxlen=settings.queue_size)
-        self._lists: dict[str, _ListBeingRead] = {}
 
     @property
     def dropped(self) -> int:
@@ -105,33 +104,6 @@ class AmiClient:
         action = written(name, fields or {})
         return await self._send(self._up_link(), Action(action), timeout)
 
-    async def list_action(
-        self,
-        name: str,
-        fields: Mapping[str, str] | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109
-    ) -> list[AmiMessage]:
-        """An action that answers with a list of events; the closing `…Complete` event is left out.
-
-        Raises as `action`; InDoubt when the list was not complete in time.
-        """
-        limit = timeout or self._settings.action_timeout_s
-        action = Action(written(name, fields or {}))
-        link = self._up_link()
-        reading = _ListBeingRead(asyncio.get_running_loop().create_future())
-        self._lists[action.id] = reading
-        try:
-            async with asyncio.timeout(limit):
-                await self._send(link, action, limit)
-                await asyncio.wait({reading.complete, link.lost}, return_when=asyncio.FIRST_COMPLETED)
-        except TimeoutError:
-            raise self._in_doubt(name, "time-out") from None
-        finally:
-            self._lists.pop(action.id, None)
-        if not reading.complete.done():
-            raise self._in_doubt(name, "link lost")
-        return reading.items
-
     def _up_link(self) -> OneLink:
         if self._link is None:
             raise self._failure or Unavailable(
@@ -173,16 +145,10 @@ class AmiClient:
 
     def _take(self, event: Any) -> None:
         message = message_of(event)
-        reading = self._lists.get(message.get("actionid", ""))
-        if reading is None and self._link is None:
+        if self._link is None:
             self._early.append(message)  # comes with the login's answer; AmiUp goes first
-        elif reading is None:
-            self._put(message)
-        elif message.get("eventlist", "").lower() == "complete" or message.get("event", "").endswith("Complete"):
-            if not reading.complete.done():
-                reading.complete.set_result(None)
         else:
-            reading.items.append(message)
+            self._put(message)
 
     # ---- one link after another ----------------------------------------------------------
 
@@ -287,14 +253,6 @@ class AmiClient:
                 "or enabled, bindaddr and port in manager.conf"
             ).format(**names)
         )
-
-
-class _ListBeingRead:
-    __slots__ = ("complete", "items")
-
-    def __init__(self, complete: asyncio.Future[None]) -> None:
-        self.complete = complete
-        self.items: list[AmiMessage] = []
 
 
 def _refusal(name: str, message: str) -> TelephonyError | Unavailable:

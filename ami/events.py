@@ -1,4 +1,4 @@
-"""AMI messages in plain form, and the typed events of the switch's health.
+"""AMI messages in plain form, and as the domain's events of the switch.
 
 panoramisk gives a header as a string, or as a list when it is repeated; here it is always one
 string (repetitions are joined by line feeds) under a lower-case name.
@@ -9,8 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
+
+from domain.ids import trunk_of
+from domain.switch import (
+    CallOrphaned,
+    Reach,
+    ReachChanged,
+    RegistrationChanged,
+    SwitchBooted,
+    SwitchEvent,
+    SwitchStopping,
+)
 
 AmiMessage = Mapping[str, str]
 
@@ -39,98 +49,17 @@ class AmiDown:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class SwitchBooted:
-    at: datetime
+_PEER = {"reachable": Reach.REACHABLE, "unreachable": Reach.UNREACHABLE}
+_TECHNOLOGY = "PJSIP/"
 
 
-@dataclass(frozen=True, slots=True)
-class SwitchStopping:
-    restart: bool
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class SwitchRestarted:
-    """Another start-up time than before: every call it carried is gone."""
-
-    startup: str
-    at: datetime
-
-
-class Reach(StrEnum):
-    REACHABLE = "reachable"
-    UNREACHABLE = "unreachable"
-    UNMONITORED = "unmonitored"  # not qualified: nobody knows
-    REMOVED = "removed"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class ContactChanged:
-    """A phone's or a trunk's contact. aor: its PJSIP address of record; rtt_ms: of the last OPTIONS."""
-
-    aor: str
-    reach: Reach
-    rtt_ms: float | None
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class RegistrationChanged:
-    """Our registration at a provider. domain: the provider's address, without user part."""
-
-    domain: str
-    registered: bool
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class CallOrphaned:
-    """A customer answered while no engine listened; the dialplan played the message. channel: our channel id."""
-
-    channel: str
-    at: datetime
-
-
-SwitchEvent = (
-    AmiUp
-    | AmiDown
-    | SwitchBooted
-    | SwitchStopping
-    | SwitchRestarted
-    | ContactChanged
-    | RegistrationChanged
-    | CallOrphaned
-)
-
-_REACH = {
-    "reachable": Reach.REACHABLE,
-    "avail": Reach.REACHABLE,
-    "created": Reach.UNKNOWN,
-    "updated": Reach.UNKNOWN,
-    "unreachable": Reach.UNREACHABLE,
-    "unavail": Reach.UNREACHABLE,
-    "nonqualified": Reach.UNMONITORED,
-    "nonqual": Reach.UNMONITORED,
-    "removed": Reach.REMOVED,
-}
-
-
-def contact_of(message: AmiMessage, at: datetime) -> ContactChanged | None:
-    """From a ContactStatus event or a ContactList item; None if it names no address of record."""
-    aor = message.get("aor") or message.get("objectname", "").partition("/")[0]
-    # A list item's `aor` and `objectname` may carry the contact's URI after an @ or a semicolon.
-    aor = aor.partition(";")[0].partition("@")[0]
-    if not aor:
+def _reach_of(message: AmiMessage, at: datetime) -> ReachChanged | None:
+    """PeerStatus speaks for an endpoint as a whole, where ContactStatus speaks for one of its contacts."""
+    peer = message.get("peer", "")
+    endpoint = peer.removeprefix(_TECHNOLOGY)
+    if not endpoint or endpoint == peer:
         return None
-    status = message.get("contactstatus") or message.get("status") or ""
-    return ContactChanged(aor, _REACH.get(status.lower(), Reach.UNKNOWN), _rtt_ms(message), at)
-
-
-def _rtt_ms(message: AmiMessage) -> float | None:
-    text = message.get("roundtripusec", "")
-    return int(text) / 1000.0 if text.isascii() and text.isdigit() else None
+    return ReachChanged(trunk_of(endpoint), _PEER.get(message.get("peerstatus", "").lower(), Reach.UNKNOWN), at)
 
 
 def switch_event(message: AmiMessage, received: datetime) -> SwitchEvent | None:
@@ -141,8 +70,8 @@ def switch_event(message: AmiMessage, received: datetime) -> SwitchEvent | None:
             return SwitchBooted(at)
         case "Shutdown":
             return SwitchStopping(restart=message.get("restart", "").lower() == "true", at=at)
-        case "ContactStatus":
-            return contact_of(message, at)
+        case "PeerStatus":
+            return _reach_of(message, at)
         case "Registry":
             return RegistrationChanged(
                 domain=message.get("domain", "").rpartition("@")[2],

@@ -28,7 +28,7 @@ from domain.errors import DialerError
 from domain.events import AgentReserved, OriginateRefused
 from domain.ids import CampaignId, EngineId
 from domain.kpi import LiveCounts
-from domain.ports import Telephony
+from domain.ports import Telephony, Trunks
 from domain.records import CampaignRow, ClaimedLead, Intent, IntentOrder
 from domain.stores import DialStore, EngineStore
 from pacing.decide import decide, rate_window_s
@@ -47,6 +47,8 @@ WINDOW_H = 24.0
 TICK_GAP_S = 0.02
 #: A tick comes at least this often, seconds.
 TICK_S = 0.5
+#: Why no call is placed while the trunk is known not to answer; the other reasons are pacing's.
+TRUNK_UNREACHABLE = "trunk_unreachable"
 #: An empty queue is asked again after this long, seconds.
 EMPTY_S = 0.25
 #: Leads claimed ahead of need; small, so that rules and lists that change take effect at once.
@@ -62,6 +64,8 @@ class LiveWindow(Protocol):
 class LoopParts(Protocol):
     @property
     def telephony(self) -> Telephony: ...
+    @property
+    def trunks(self) -> Trunks: ...
     @property
     def dial_store(self) -> DialStore: ...
     @property
@@ -105,6 +109,7 @@ class CampaignLoop:
         self._placed = 0
         self._woken = asyncio.Event()
         self._gate: str | None = None
+        self._trunk_lost = False
         self._trusted_until = float("-inf")
         self._renew_at = float("-inf")
         self._claim_at = float("-inf")
@@ -119,6 +124,13 @@ class CampaignLoop:
     def wake(self) -> None:
         """Something changed that a decision depends on."""
         self._woken.set()
+
+    @property
+    def reason(self) -> str:
+        """Why calls are, or are not, being placed; "" before the first decision."""
+        if self._trunk_lost:
+            return TRUNK_UNREACHABLE
+        return self.decision.reason if self.decision else ""
 
     def update(self, row: CampaignRow) -> None:
         """The campaign as the manager has it now."""
@@ -178,7 +190,7 @@ class CampaignLoop:
             await self._launch(decision)
 
     async def _may_dial(self) -> bool:
-        """Lease held and trusted, link up, gate open."""
+        """Lease held and trusted, link up, gate open, trunk not known to be away."""
         clock = self._parts.clock
         now = clock.monotonic()
         if now >= self._renew_at:
@@ -195,7 +207,18 @@ class CampaignLoop:
             return False
         if self._gate is None:
             self._gate = await self._parts.telephony.arm_trunk(self.row.trunk, int(self._engine))
-        return True
+        # After the gate: the switch asks after a trunk only while some endpoint leads there.
+        return self._trunk_answers()
+
+    def _trunk_answers(self) -> bool:
+        lost = self._parts.trunks.trunk_reachable(self.row.trunk) is False
+        if lost is not self._trunk_lost:
+            self._trunk_lost = lost
+            if lost:
+                log.warning("campaign.trunk_unreachable", campaign_id=self.row.id, trunk=self.row.trunk)
+            else:
+                log.info("campaign.trunk_reachable", campaign_id=self.row.id, trunk=self.row.trunk)
+        return not lost
 
     async def _fill_hopper(self) -> None:
         now = self._parts.clock.monotonic()

@@ -24,7 +24,7 @@ from domain.events import ChannelVanished, LinkDown, LinkUp, NodeLost, StopAsked
 from domain.i18n import _
 from domain.ids import CampaignId, EngineId
 from domain.outcome import AgentState
-from domain.ports import Telephony
+from domain.ports import Telephony, Trunks
 from domain.records import AgentRow, CampaignRow
 from domain.stores import DialStore, EngineStore
 
@@ -39,6 +39,7 @@ STOP_S = 15.0
 @dataclass(frozen=True, slots=True)
 class EngineParts:
     telephony: Telephony
+    trunks: Trunks
     dial_store: DialStore
     engine_store: EngineStore
     live_window: LiveWindow

@@ -49,6 +49,8 @@ class Recorder(Protocol):
 
     def finish(self, attempt: AttemptId) -> None: ...
 
+    def discard(self, channel: str) -> None: ...
+
 
 class FinishedCalls(Protocol):
     def call_finished(self, actor: CallActor, final: AttemptFinal) -> None: ...
@@ -116,6 +118,7 @@ class Executor:
             absolute_timeout_s=context.rules.ring_timeout_s + 15,
             caller_id=context.campaign.caller_id,
             role="customer",
+            record=True,
         )
         try:
             await self._telephony.originate(order)
@@ -176,6 +179,9 @@ class Executor:
         self._writer.put(final)
         if actor.call.bridged_at is not None:
             self._recorder.finish(final.attempt)
+        elif actor.call.answered_at is not None:
+            # The switch recorded from the answer on, and there was no conversation.
+            self._recorder.discard(actor.call.channel)
         self._finished.call_finished(actor, final)
 
 

@@ -129,7 +129,7 @@ class StatusKeeper:
             answered=loop.answered,
             abandon_target=loop.rules.abandon_target,
             abandon_limit=loop.rules.abandon_limit,
-            reason=loop.decision.reason if loop.decision else "",
+            reason=loop.reason,
             bridge_ms=percentiles(self._bridge_ms),
             last=tuple(self._last),
         )

@@ -65,6 +65,7 @@ def reason_name(reason: str) -> str:
         "no_leads": _("not calling: no lead is due now"),
         "lines_cap": _("not calling: all lines are in use"),
         "cps_cap": _("waiting: calls per second are capped"),
+        "trunk_unreachable": _("not calling: the trunk does not answer"),
         "guard_progressive": _("one call per agent: too many were abandoned"),
         "guard_stop": _("one call per agent: the abandon limit is reached"),
     }.get(reason, reason)

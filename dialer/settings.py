@@ -16,8 +16,9 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 
 class Settings(BaseSettings):
-    """dsn empty: a private PostgreSQL below data_dir. spool_dir: where Asterisk writes raw recordings;
-    this process reads it under the same path. lab_trunks: trunks that reach nothing but a lab."""
+    """dsn empty: a private PostgreSQL below data_dir. spool_dir: the `monitor` folder of Asterisk's spool, where
+    the dialplan records; this process reads and removes there under the same path. lab_trunks: trunks that reach
+    nothing but a lab."""
 
     model_config = SettingsConfigDict(env_prefix="DIALER_", extra="ignore")
 
@@ -33,7 +34,7 @@ class Settings(BaseSettings):
     ami_user: str = "dialer"
     ami_secret: SecretStr = SecretStr("")
     ami_secret_file: Path | None = None
-    spool_dir: Path = Path("/var/spool/asterisk/dialer")
+    spool_dir: Path = Path("/var/spool/asterisk/dialer/monitor")
     recordings_dir: Path | None = None
     lab_trunks: str = ""  # names, separated by commas
     node: str = "asterisk-1"

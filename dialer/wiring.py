@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 import asyncpg
 
 from ami.client import AmiClient
-from ami.recorder import MixMonitorRecorder
 from ami.settings import AmiSettings
+from ami.watch import AmiWatch
 from ari.settings import AriSettings
 from ari.telephony import AriTelephony
 from dialer.engine import Engine, EngineParts
 from dialer.settings import Settings
+from dialer.switch_watch import SwitchWatch
 from domain.clock import Clock, SystemClock
 from domain.errors import Unavailable
 from domain.i18n import _
@@ -42,6 +43,7 @@ class Running:
     pool: asyncpg.Pool
     recordings: RecordingPipeline
     telephony: AriTelephony
+    switch: SwitchWatch
     clock: Clock = field(default_factory=SystemClock)
 
 
@@ -82,6 +84,12 @@ async def running_engine(settings: Settings, pool: asyncpg.Pool) -> AsyncIterato
         ami = AmiClient(AmiSettings(settings.ami_host, settings.ami_port, settings.ami_user, settings.ami_password()))
         await ami.start()
         stack.push_async_callback(ami.close)
+        news = AmiWatch(ami)
+        await news.start()
+        stack.push_async_callback(news.close)
+        switch = SwitchWatch(news)
+        watching = asyncio.create_task(switch.run(), name="switch-watch")
+        stack.push_async_callback(_ended, watching)
         telephony = AriTelephony(
             AriSettings(settings.ari_url, settings.ari_user, settings.ari_password(), settings.ari_app)
         )
@@ -90,7 +98,6 @@ async def running_engine(settings: Settings, pool: asyncpg.Pool) -> AsyncIterato
         recordings = await stack.enter_async_context(
             RecordingPipeline(
                 PgRecordingStore(pool),
-                MixMonitorRecorder(ami, settings.spool_dir),
                 settings.spool_dir,
                 settings.archive(),
                 clock=clock,
@@ -100,6 +107,7 @@ async def running_engine(settings: Settings, pool: asyncpg.Pool) -> AsyncIterato
         engine_store = PgEngineStore(pool)
         parts = EngineParts(
             telephony=telephony,
+            trunks=switch,
             dial_store=PgDialStore(pool),
             engine_store=engine_store,
             live_window=PgKpiReader(pool),
@@ -110,4 +118,9 @@ async def running_engine(settings: Settings, pool: asyncpg.Pool) -> AsyncIterato
             host=socket.gethostname(),
             node=settings.node,
         )
-        yield Running(Engine(parts), pool, recordings, telephony, clock)
+        yield Running(Engine(parts), pool, recordings, telephony, switch, clock)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait((task,))

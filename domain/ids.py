@@ -23,7 +23,8 @@ _ATTEMPT_DIGITS = 12
 _AGENT_DIGITS = 6
 _SHIFT_DIGITS = 9
 
-_CUSTOMER = re.compile(rf"pd-(\d{{{_ATTEMPT_DIGITS}}})")
+_CUSTOMER = re.compile(rf"pd-(\d{{{_ATTEMPT_DIGITS}}})", re.ASCII)
+_GATE = re.compile(r"(.+)-e\d{9}")
 _AGENT_LEG = re.compile(rf"ag-(\d{{{_AGENT_DIGITS}}})-(\d{{{_SHIFT_DIGITS}}})")
 
 
@@ -64,3 +65,9 @@ def attempt_of_playback(playback: str) -> AttemptId | None:
     if playback.startswith("am-") and playback[3:].isdigit() and len(playback) == 3 + _ATTEMPT_DIGITS:
         return AttemptId(int(playback[3:]))
     return None
+
+
+def trunk_of(endpoint: str) -> str:
+    """The trunk of an epoch's endpoint (`<trunk>-e<epoch, 9 digits>`); any other endpoint's own name."""
+    found = _GATE.fullmatch(endpoint)
+    return found.group(1) if found else endpoint

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Protocol
 
 from domain.events import TelephonyEvent
+from domain.switch import SwitchEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,8 @@ class OriginateOrder:
     absolute_timeout_s: dead man's switch, seconds from originate (0 = none).
     caller_id: digits from the campaign's own pool, never from a lead; "" = the endpoint's own.
     role: "customer" goes through the dialplan's orphan guard; "agent" straight into the application.
+    record: whether the switch records the customer from the answer on, both sides apart, into the raw file
+    `<channel>.raw` of its spool.
     """
 
     channel: str
@@ -29,6 +31,7 @@ class OriginateOrder:
     caller_id: str
     role: str
     variables: dict[str, str] = field(default_factory=dict)
+    record: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,15 @@ class Telephony(Protocol):
         ...
 
 
-class CallRecorder(Protocol):
-    async def start(self, channel: str, path: Path) -> None:
-        """Record both sides of a channel into a raw stereo file (left: what the channel says)."""
+class SwitchEvents(Protocol):
+    """A watch over the switch itself. Dialling does not depend on it."""
+
+    async def next_event(self) -> SwitchEvent:
+        """The next event, in order. Raises Unavailable or AccessDenied once the watch is over for good."""
+        ...
+
+
+class Trunks(Protocol):
+    def trunk_reachable(self, trunk: str) -> bool | None:
+        """None: nobody knows. Only False is a reason not to dial."""
         ...

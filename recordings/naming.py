@@ -5,22 +5,21 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from domain.ids import AttemptId
+from domain.ids import AttemptId, attempt_of
 
 _DIGITS = 12
-_RAW = re.compile(rf"(\d{{{_DIGITS}}})\.raw", re.ASCII)
+_RAW = ".raw"
 _ARCHIVED = re.compile(rf"\d{{4}}/\d\d/\d\d/(\d{{{_DIGITS}}})\.wav", re.ASCII)
 
 
-def raw_name(attempt: AttemptId) -> str:
-    """The file in the spool folder that Asterisk writes: `<attempt>.raw`."""
-    return f"{attempt:0{_DIGITS}d}.raw"
+def raw_name(channel: str) -> str:
+    """The file in the spool folder that the switch's dialplan writes for a channel: `<channel>.raw`."""
+    return f"{channel}{_RAW}"
 
 
 def attempt_of_raw(name: str) -> AttemptId | None:
-    """The attempt whose raw file this is; None for any other name."""
-    found = _RAW.fullmatch(name)
-    return AttemptId(int(found.group(1))) if found else None
+    """The attempt whose customer's raw file this is; None for any other name."""
+    return attempt_of(name.removesuffix(_RAW)) if name.endswith(_RAW) else None
 
 
 def archive_path(attempt: AttemptId, at: datetime) -> str:

@@ -26,7 +26,7 @@ def lab_settings(access: LabAccess, settings: Settings) -> Settings:
             ami_port=access.ami.port,
             ami_user=access.ami.user,
             ami_secret=access.ami.secret,
-            spool_dir=access.spool_switch,
+            spool_dir=access.spool_switch / "monitor",
             lab_trunks=access.trunk,
             node="lab",
         ).model_dump(

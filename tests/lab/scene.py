@@ -95,7 +95,7 @@ def settings_for(lab: Lab, folder: Path, dsn: str, **overrides: Any) -> Settings
             "ami_port": lab.ami.port,
             "ami_user": lab.ami.user,
             "ami_secret": lab.ami.secret,
-            "spool_dir": lab.spool_switch,
+            "spool_dir": lab.spool_switch / "monitor",
             "recordings_dir": folder / "recordings",
             "lab_trunks": lab.trunk,
             "node": "lab",

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ami.client import AmiClient
-from ami.events import CallOrphaned, ContactChanged, Reach, SwitchBooted
-from ami.recorder import MixMonitorRecorder
-from ami.watch import SwitchWatch
+from ami.watch import AmiWatch
 from ari.telephony import AriTelephony
 from domain.errors import AccessDenied, Clash, Gone, NotPlaced
 from domain.events import (
@@ -28,6 +29,7 @@ from domain.events import (
 )
 from domain.ids import AttemptId, customer_channel, message_playback
 from domain.ports import OriginateOrder
+from domain.switch import CallOrphaned, Reach, ReachChanged, SwitchBooted
 from lab import tones
 from lab.network import Lab
 from tests.lab.desk import PREFIX, ami_settings, ari_settings, attempts, desk_at, epochs
@@ -187,32 +189,34 @@ async def test_call_lives_on_when_its_gate_is_closed(lab: Lab) -> None:
         assert {one.channel for one in (await desk.telephony.snapshot()).channels} >= {agent, customer}
 
 
-async def test_both_sides_are_recorded_for_as_long_as_the_call_lasts(lab: Lab) -> None:
-    client = AmiClient(ami_settings(lab))
-    await client.start()
-    try:
-        recorder = MixMonitorRecorder(client, lab.spool_switch / "monitor")
-        async with desk_at(lab) as desk:
-            path = lab.spool_switch / "monitor" / "adapters.raw"
-            with pytest.raises(Gone):
-                await recorder.start("pd-999999999999", path)
-            _, bridge = await desk.agent(4)
-            customer = await desk.dial("1900")
-            await desk.until(ChannelAnswered, channel=customer)
-            await desk.telephony.add_to_bridge(bridge, customer)
-            await recorder.start(customer, path)
-            await asyncio.sleep(1.0)  # a second of sound, to be measured
-            await desk.telephony.hang_up(customer)
-            await desk.until(ChannelEnded, channel=customer)
-            await _settled(path)
-        # 8 kHz, 16 bit; it begins when both sides have sent sound, which a new leg takes half a second to do.
-        sides = np.frombuffer(path.read_bytes(), dtype="<i2").astype(np.float64).reshape(-1, 2) / 32767
-        assert 0.3 < len(sides) / 8000 < 2.0
-        said, heard = sides[-1600:, 0], sides[-1600:, 1]
-        assert tones.level(said, tones.F_CUSTOMER) > 0.05 > tones.level(said, tones.F_AGENT)
-        assert tones.level(heard, tones.F_AGENT) > 0.05 > tones.level(heard, tones.F_CUSTOMER)
-    finally:
-        await client.close()
+async def test_both_sides_are_recorded_from_the_answer_on_if_the_order_says_so(lab: Lab) -> None:
+    monitor = lab.spool_switch / "monitor"
+    async with desk_at(lab) as desk:
+        _, bridge = await desk.agent(4)
+        silent = await desk.dial("1900")
+        customer = await desk.dial("1900", record=True)
+        answered = await desk.until(ChannelAnswered, channel=customer)
+        await asyncio.sleep(1.0)  # the customer waits for an agent
+        await desk.telephony.add_to_bridge(bridge, customer)
+        bridged = await desk.until(ChannelEnteredBridge, channel=customer)
+        await asyncio.sleep(1.0)  # a second of sound, to be measured
+        await desk.telephony.hang_up(customer)
+        ended = await desk.until(ChannelEnded, channel=customer)
+        path = monitor / f"{customer}.raw"
+        await _settled(path)
+        assert not (monitor / f"{silent}.raw").exists()
+    # 8 kHz, 16 bit
+    sides = np.frombuffer(path.read_bytes(), dtype="<i2").astype(np.float64).reshape(-1, 2) / 32767
+    # Of the wait its first half second is missing: Asterisk mixes once it has sound of both sides, or gives up on one.
+    assert 1.2 < len(sides) / 8000 < (ended.at - answered.at).total_seconds() + 0.1
+    talk = int((ended.at - bridged.at).total_seconds() * 8000) - 800
+    assert talk > 6400
+    for at in range(len(sides) - talk, len(sides) - 800, 800):
+        assert tones.level(sides[at : at + 800, 1], tones.F_AGENT) > 0.05
+    assert tones.level(sides[:1600, 1], tones.F_AGENT) < 0.05
+    said, heard = sides[-1600:, 0], sides[-1600:, 1]
+    assert tones.level(said, tones.F_CUSTOMER) > 0.05 > tones.level(said, tones.F_AGENT)
+    assert tones.level(heard, tones.F_AGENT) > 0.05 > tones.level(heard, tones.F_CUSTOMER)
 
 
 async def _settled(path: Path) -> None:
@@ -231,32 +235,43 @@ async def test_wrong_passwords_are_refused_clearly(lab: Lab) -> None:
         await AmiClient(ami_settings(lab, secret="wrong")).start()
 
 
-async def test_orphaned_call_and_the_robots_are_seen_overami_settings(lab: Lab) -> None:
+@asynccontextmanager
+async def _watching(lab: Lab) -> AsyncIterator[AmiWatch]:
     client = AmiClient(ami_settings(lab))
     await client.start()
-    watch = SwitchWatch(client, trunks=[lab.trunk])
+    watch = AmiWatch(client)
     await watch.start()
     try:
-        async with asyncio.timeout(10):
-            while not isinstance(await watch.next_event(), SwitchBooted):
-                pass
-        async with desk_at(lab) as desk:
-            # The trunk's contact is asked after only while some gate refers to it.
-            async with asyncio.timeout(20):
-                while watch.health().reach.get(lab.trunk) is not Reach.REACHABLE:
-                    await watch.next_event()
-            # Answers after a second, when its engine is gone.
-            await desk.dial("1610")
-            await desk.telephony.close()
-            async with asyncio.timeout(10):
-                while not isinstance(event := await watch.next_event(), CallOrphaned):
-                    assert isinstance(event, ContactChanged)
-            assert event.channel.startswith("pd-")
-        health = watch.health()
-        assert health.connected
-        assert health.booted
-        assert all(health.reach[name] is Reach.REACHABLE for name in lab.agent_endpoints)
-        assert health.reach[lab.trunk] is Reach.REACHABLE
+        await _told(watch, SwitchBooted)
+        yield watch
     finally:
         await watch.close()
         await client.close()
+
+
+async def _told(watch: AmiWatch, kind: type, **wanted: object) -> Any:
+    """The next event of this kind with these values."""
+    async with asyncio.timeout(20):
+        while True:
+            event = await watch.next_event()
+            if isinstance(event, kind) and all(getattr(event, name) == value for name, value in wanted.items()):
+                return event
+
+
+async def test_orphaned_call_is_told(lab: Lab) -> None:
+    async with _watching(lab) as watch, desk_at(lab) as desk:
+        # Answers after a second, when its engine is gone.
+        channel = await desk.dial("1610")
+        await desk.telephony.close()
+        await _told(watch, CallOrphaned, channel=channel)
+
+
+async def test_trunk_that_falls_silent_is_told_by_its_own_name(data_dir: Path) -> None:
+    with Lab.start(data_dir, agents=0) as lab:
+        network = next(one for one in lab.instances if one.name == "network")
+        async with _watching(lab) as watch, desk_at(lab):
+            await _told(watch, ReachChanged, name=lab.trunk, reach=Reach.REACHABLE)
+            await asyncio.to_thread(network.stop)
+            await _told(watch, ReachChanged, name=lab.trunk, reach=Reach.UNREACHABLE)
+            await asyncio.to_thread(network.start)
+            await _told(watch, ReachChanged, name=lab.trunk, reach=Reach.REACHABLE)

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from ami.client import AmiClient
-from ami.events import AmiDown, AmiUp, SwitchRestarted
-from ami.watch import SwitchWatch
+from ami.events import AmiDown
+from ami.watch import AmiWatch
 from ari.telephony import AriTelephony
 from domain.errors import NotPlaced, Unavailable
 from domain.events import ChannelAnswered, ChannelEnded, LinkDown, LinkUp
+from domain.switch import SwitchRestarted, WatchDown, WatchUp
 from lab.network import Lab
 from tests.lab.desk import Desk, ami_settings, ari_settings
 
@@ -35,7 +36,7 @@ async def test_stopped_asterisk_is_told_and_its_restart_found(own_lab: Lab) -> N
     client = AmiClient(ami_settings(own_lab))
     await telephony.start()
     await client.start()
-    watch = SwitchWatch(client)
+    watch = AmiWatch(client)
     await watch.start()
     try:
         desk = Desk(own_lab, telephony)
@@ -63,8 +64,8 @@ async def test_stopped_asterisk_is_told_and_its_restart_found(own_lab: Lab) -> N
         async with asyncio.timeout(15):
             while SwitchRestarted not in kinds:
                 kinds.append(type(await watch.next_event()))
-        assert kinds.index(AmiDown) < kinds.index(SwitchRestarted)
-        assert AmiUp in kinds
+        assert kinds.index(WatchDown) < kinds.index(SwitchRestarted)
+        assert WatchUp in kinds
     finally:
         await watch.close()
         await client.close()

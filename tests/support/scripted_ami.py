@@ -137,24 +137,12 @@ class ScriptedAmi:
                 return "Response: Error\r\nMessage: Authentication failed"
             case "CoreStatus":
                 return f"Response: Success\r\nCoreStartupDate: 2026-01-02\r\nCoreStartupTime: {self.startup}"
-            case "PJSIPShowContacts":
-                return list_answer(action, [], "ContactListComplete")
             case _:
                 return "Response: Success\r\nMessage: Done"
 
     async def _notify(self) -> None:
         async with self._changed:
             self._changed.notify_all()
-
-
-def list_answer(action: Action, items: list[str], complete: str) -> str:
-    """Raw text of a list: the response, its items (each `Event: …` and further lines), the end."""
-    last = f"Event: {complete}\r\nEventList: Complete\r\nListItems: {len(items)}"
-    parts = ["Response: Success\r\nEventList: start\r\nMessage: A listing follows"]
-    for part in (*items, last):
-        head, _, rest = part.partition("\r\n")
-        parts.append(f"{head}\r\nActionID: {action['ActionID']}" + (f"\r\n{rest}" if rest else ""))
-    return "\r\n\r\n".join(parts)
 
 
 def refused(message: str) -> Callable[[Action], str | None]:

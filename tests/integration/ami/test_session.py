@@ -12,19 +12,19 @@ from ami.client import AmiClient
 from ami.events import AmiDown, AmiUp
 from domain.errors import AccessDenied, BadInput, Gone, InDoubt, TelephonyError, Unavailable
 from tests.integration.ami.support import event, session, settings
-from tests.support.scripted_ami import ScriptedAmi, list_answer, refused, silent
+from tests.support.scripted_ami import ScriptedAmi, refused, silent
 
 pytestmark = pytest.mark.integration
 
-_RECORD = {"Channel": "pd-000000000001", "File": "/spool/x.raw", "options": "D"}
+_LOGIN = {"Username": "dialer", "Secret": "s3cr3t", "Events": "off"}
 
 
 async def test_action_in_flight_when_the_link_drops_is_in_doubt_and_never_sent_again() -> None:
     """PAN-1: panoramisk keeps it and sends it again after the reconnect."""
     async with ScriptedAmi() as peer, session(peer, action_timeout_s=5.0) as client:
-        peer.answers["MixMonitor"] = silent
-        doing = asyncio.create_task(client.action("MixMonitor", _RECORD))
-        await peer.until(lambda: bool(peer.actions("MixMonitor")))
+        peer.answers["CoreStatus"] = silent
+        doing = asyncio.create_task(client.action("CoreStatus"))
+        await peer.until(lambda: bool(peer.actions("CoreStatus")))
         peer.cut()
         with pytest.raises(InDoubt):
             await doing
@@ -32,7 +32,7 @@ async def test_action_in_flight_when_the_link_drops_is_in_doubt_and_never_sent_a
         assert isinstance(await event(client), AmiUp)
         assert (await event(client))["event"] == "FullyBooted"
         await client.action("Ping")
-        assert len(peer.actions("MixMonitor")) == 1
+        assert len(peer.actions("CoreStatus")) == 1
 
 
 async def test_action_without_a_session_is_refused_at_once_and_not_sent_later() -> None:
@@ -43,8 +43,6 @@ async def test_action_without_a_session_is_refused_at_once_and_not_sent_later() 
         assert not client.is_up
         with pytest.raises(Unavailable):
             await client.action("CoreStatus")
-        with pytest.raises(Unavailable):
-            await client.list_action("PJSIPShowContacts")
         await peer.listen()
         assert isinstance(await event(client), AmiUp)
         await client.action("Ping")
@@ -67,45 +65,6 @@ async def test_action_without_an_answer_ends_in_doubt_within_its_time_out_and_le
         link = client._link
         assert link is not None
         assert [one for one in link.protocol.responses.values() if one["action"] == "CoreStatus"] == []
-
-
-async def test_list_that_is_refused_ends_with_the_refusal() -> None:
-    """PAN-3: with as_list the library waits for ever after an error."""
-    async with ScriptedAmi() as peer, session(peer) as client:
-        peer.answers["PJSIPShowContacts"] = refused("Something")
-        async with asyncio.timeout(3):
-            with pytest.raises(TelephonyError):
-                await client.list_action("PJSIPShowContacts")
-
-
-async def test_list_is_read_to_its_end_in_order_while_other_events_pass() -> None:
-    """PAN-3."""
-    async with ScriptedAmi() as peer, session(peer) as client:
-        items = [f"Event: ContactList\r\nObjectName: agent{n};@x" for n in range(5)]
-        items.insert(2, "Event: ContactList")
-        peer.answers["PJSIPShowContacts"] = lambda action: list_answer(action, items, "ContactListComplete")
-        found = await client.list_action("PJSIPShowContacts")
-        assert [one.get("objectname") for one in found] == [
-            "agent0;@x",
-            "agent1;@x",
-            None,
-            "agent2;@x",
-            "agent3;@x",
-            "agent4;@x",
-        ]
-        await peer.event("Registry", Domain="x")
-        assert (await event(client))["event"] == "Registry"
-
-
-async def test_list_that_never_ends_is_in_doubt() -> None:
-    """PAN-3."""
-    async with ScriptedAmi() as peer, session(peer) as client:
-        peer.answers["PJSIPShowContacts"] = lambda _action: "Response: Success\r\nEventList: start"
-        with pytest.raises(InDoubt):
-            await client.list_action("PJSIPShowContacts", timeout=0.1)
-        peer.answers["PJSIPShowContacts"] = lambda _action: peer.cut()  # type: ignore[func-returns-value]
-        with pytest.raises(InDoubt):
-            await client.list_action("PJSIPShowContacts", timeout=5.0)
 
 
 @pytest.mark.parametrize("cut_at", range(1, 60, 3))
@@ -150,7 +109,7 @@ async def test_line_break_or_control_character_in_a_value_is_refused_and_nothing
     async with ScriptedAmi() as peer, session(peer, ping_interval_s=60.0) as client:
         before = len(peer.seen)
         with pytest.raises(BadInput) as told:
-            await client.action("MixMonitor", {**_RECORD, "Channel": value})  # type: ignore[dict-item]
+            await client.action("Login", {**_LOGIN, "Username": value})  # type: ignore[dict-item]
         assert "Originate" not in str(told.value)
         await client.action("Ping")
         assert [one["Action"] for one in peer.seen[before:]] == ["Ping"]
@@ -163,8 +122,10 @@ async def test_line_break_or_control_character_in_a_value_is_refused_and_nothing
         ("Command", {}),
         ("originate", {}),
         ("Ping\r\nAction: Originate", {}),
-        ("MixMonitor", {"Command": "rm"}),
-        ("MixMonitor", {"Channel\r\nX": "y"}),
+        ("MixMonitor", {"Channel": "x", "File": "y.raw"}),
+        ("GetConfig", {}),
+        ("CoreStatus", {"Command": "rm"}),
+        ("Login", {"Username\r\nX": "y"}),
         ("Ping", {"ActionID": "1"}),
     ],
 )
@@ -306,9 +267,9 @@ async def test_refusals_are_told_apart() -> None:
             ("Permission denied", AccessDenied),
             ("Something else", TelephonyError),
         ):
-            peer.answers["MixMonitor"] = refused(message)
+            peer.answers["CoreStatus"] = refused(message)
             with pytest.raises(error):
-                await client.action("MixMonitor", _RECORD)
+                await client.action("CoreStatus")
 
 
 async def test_secret_reaches_no_log(caplog: pytest.LogCaptureFixture) -> None:

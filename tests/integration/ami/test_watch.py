@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
 from ami.client import AmiClient
-from ami.events import (
-    AmiDown,
-    AmiUp,
+from ami.watch import AmiWatch
+from domain.errors import AccessDenied, Unavailable
+from domain.switch import (
     CallOrphaned,
-    ContactChanged,
     Reach,
+    ReachChanged,
     SwitchBooted,
     SwitchRestarted,
     SwitchStopping,
+    WatchDown,
+    WatchUp,
 )
-from ami.watch import SwitchWatch
-from domain.errors import AccessDenied, Unavailable
 from tests.integration.ami.support import settings
-from tests.support.scripted_ami import Action, ScriptedAmi, list_answer, refused
+from tests.support.scripted_ami import ScriptedAmi, refused
 
 pytestmark = pytest.mark.integration
 
 
 @asynccontextmanager
-async def watching(peer: ScriptedAmi, trunks: Sequence[str] = ()) -> AsyncIterator[SwitchWatch]:
+async def watching(peer: ScriptedAmi) -> AsyncIterator[AmiWatch]:
     client = AmiClient(settings(peer))
     await client.start()
-    watch = SwitchWatch(client, trunks=trunks)
+    watch = AmiWatch(client)
     await watch.start()
     try:
         yield watch
@@ -40,7 +40,7 @@ async def watching(peer: ScriptedAmi, trunks: Sequence[str] = ()) -> AsyncIterat
         await client.close()
 
 
-async def until(watch: SwitchWatch, kind: type) -> list[object]:
+async def until(watch: AmiWatch, kind: type) -> list[object]:
     """Events up to and including the first of this kind."""
     seen: list[object] = []
     async with asyncio.timeout(10):
@@ -49,73 +49,39 @@ async def until(watch: SwitchWatch, kind: type) -> list[object]:
     return seen
 
 
-def contacts(*items: tuple[str, str, str]) -> object:
-    lines = [
-        f"Event: ContactList\r\nObjectName: {aor};@{number}\r\nUri: {uri}\r\nStatus: {status}"
-        for number, (aor, uri, status) in enumerate(items)
-    ]
-
-    def answer(action: Action) -> str:
-        return list_answer(action, lines, "ContactListComplete")
-
-    return answer
+async def peer_status(peer: ScriptedAmi, endpoint: str, status: str) -> None:
+    await peer.event("PeerStatus", ChannelType="PJSIP", Peer=f"PJSIP/{endpoint}", PeerStatus=status)
 
 
-async def test_state_is_read_at_login_and_told_once() -> None:
-    async with ScriptedAmi() as peer:
-        peer.answers["PJSIPShowContacts"] = contacts(  # type: ignore[assignment]
-            ("agent101", "sip:a@x", "Reachable"), ("agent102", "sip:b@x", "Unreachable")
-        )
-        async with watching(peer) as watch:
-            seen = await until(watch, SwitchBooted)
-            assert isinstance(seen[0], AmiUp)
-            assert {(one.aor, one.reach) for one in seen if isinstance(one, ContactChanged)} == {
-                ("agent101", Reach.REACHABLE),
-                ("agent102", Reach.UNREACHABLE),
-            }
-            await peer.event("UserEvent", UserEvent="DialerOrphan", CallId="pd-000000000001")
-            (orphan,) = await until(watch, CallOrphaned)
-            assert isinstance(orphan, CallOrphaned)
-            assert orphan.channel == "pd-000000000001"
-            health = watch.health()
-            assert health.connected
-            assert health.booted
-            assert health.startup == "2026-01-02 03:04:05"
+async def test_changes_are_told_in_order_and_what_is_known_is_not_told_again() -> None:
+    async with ScriptedAmi() as peer, watching(peer) as watch:
+        assert [type(one) for one in await until(watch, SwitchBooted)] == [WatchUp, SwitchBooted]
+        await peer_status(peer, "carrier-e000000007", "Reachable")
+        await peer_status(peer, "carrier-e000000008", "Reachable")
+        await peer_status(peer, "agent101", "Unreachable")
+        await peer_status(peer, "carrier-e000000008", "Unreachable")
+        await peer_status(peer, "carrier", "Unreachable")
+        await peer.event("UserEvent", UserEvent="DialerOrphan", CallId="pd-000000000001")
+        *changes, orphan = await until(watch, CallOrphaned)
+        assert [(one.name, one.reach) for one in changes if isinstance(one, ReachChanged)] == [
+            ("carrier", Reach.REACHABLE),
+            ("agent101", Reach.UNREACHABLE),
+            ("carrier", Reach.UNREACHABLE),
+        ]
+        assert isinstance(orphan, CallOrphaned)
+        assert orphan.channel == "pd-000000000001"
 
 
-async def test_best_of_several_contacts_counts_and_removal_is_told() -> None:
+async def test_what_was_known_before_a_lost_link_is_told_anew() -> None:
     async with ScriptedAmi() as peer, watching(peer) as watch:
         await until(watch, SwitchBooted)
-
-        async def status(uri: str, state: str) -> None:
-            await peer.event("ContactStatus", AOR="agent101", URI=uri, ContactStatus=state)
-
-        await status("sip:a@x", "Reachable")
-        await status("sip:b@x", "Unreachable")
-        await status("sip:a@x", "Unreachable")
-        await status("sip:a@x", "Removed")
-        await status("sip:b@x", "Removed")
-        await peer.event("UserEvent", UserEvent="DialerOrphan", CallId="end")
-        seen = await until(watch, CallOrphaned)
-        assert [one.reach for one in seen if isinstance(one, ContactChanged)] == [
-            Reach.REACHABLE,
-            Reach.UNREACHABLE,
-            Reach.REMOVED,
-        ]
-        assert watch.health().reach == {}
-
-
-async def test_contact_that_vanished_while_the_link_was_down_is_told() -> None:
-    async with ScriptedAmi() as peer:
-        peer.answers["PJSIPShowContacts"] = contacts(("agent101", "sip:a@x", "Reachable"))  # type: ignore[assignment]
-        async with watching(peer) as watch:
-            await until(watch, SwitchBooted)
-            del peer.answers["PJSIPShowContacts"]
-            peer.cut()
-            await until(watch, AmiDown)
-            assert not watch.health().connected
-            seen = await until(watch, SwitchBooted)
-            assert [one.reach for one in seen if isinstance(one, ContactChanged)] == [Reach.REMOVED]
+        await peer_status(peer, "carrier", "Unreachable")
+        await until(watch, ReachChanged)
+        peer.cut()
+        await until(watch, WatchDown)
+        await until(watch, SwitchBooted)
+        await peer_status(peer, "carrier", "Unreachable")
+        assert [type(one) for one in await until(watch, ReachChanged)] == [ReachChanged]
 
 
 async def test_restart_is_told_from_a_mere_reconnect() -> None:
@@ -130,27 +96,7 @@ async def test_restart_is_told_from_a_mere_reconnect() -> None:
         assert stopping.restart
         peer.startup = "09:00:00"
         seen = await until(watch, SwitchBooted)
-        assert [type(one) for one in seen] == [AmiDown, AmiUp, SwitchRestarted, SwitchBooted]
-
-
-async def test_trunks_with_fixed_contacts_are_read_one_by_one() -> None:
-    async with ScriptedAmi() as peer:
-
-        def endpoint(action: Action) -> str:
-            if action["Endpoint"] != "carrier":
-                return "Response: Error\r\nMessage: Unable to retrieve endpoint"
-            detail = (
-                "Event: ContactStatusDetail\r\nAOR: carrier\r\nURI: sip:x\r\nStatus: Reachable\r\nRoundtripUsec: 900"
-            )
-            return list_answer(
-                action, ["Event: EndpointDetail\r\nObjectName: carrier", detail], "EndpointDetailComplete"
-            )
-
-        peer.answers["PJSIPShowEndpoint"] = endpoint
-        async with watching(peer, trunks=["nosuch", "carrier"]) as watch:
-            seen = await until(watch, SwitchBooted)
-            (carrier,) = [one for one in seen if isinstance(one, ContactChanged)]
-            assert (carrier.aor, carrier.reach, carrier.rtt_ms) == ("carrier", Reach.REACHABLE, 0.9)
+        assert [type(one) for one in seen] == [WatchDown, WatchUp, SwitchRestarted, SwitchBooted]
 
 
 async def test_account_without_rights_still_sees_events() -> None:
@@ -158,9 +104,8 @@ async def test_account_without_rights_still_sees_events() -> None:
         peer.answers["CoreStatus"] = refused("Permission denied")
         async with watching(peer) as watch:
             await until(watch, SwitchBooted)
-            await peer.event("ContactStatus", AOR="agent101", URI="sip:a", ContactStatus="Reachable")
-            await until(watch, ContactChanged)
-            assert watch.health().startup == ""
+            await peer_status(peer, "agent101", "Reachable")
+            await until(watch, ReachChanged)
 
 
 async def test_end_of_the_client_ends_the_watch() -> None:
@@ -168,10 +113,9 @@ async def test_end_of_the_client_ends_the_watch() -> None:
         await until(watch, SwitchBooted)
         peer.secret = "changed"
         peer.cut()
-        await until(watch, AmiDown)
+        await until(watch, WatchDown)
         with pytest.raises(AccessDenied):
             await until(watch, SwitchBooted)
-        assert not watch.health().connected
         await watch.close()
         with pytest.raises(Unavailable):
             await watch.next_event()

@@ -33,11 +33,17 @@ class StoredRow:
 
 @dataclass
 class MemoryRecordingStore:
-    """outage: how many of the next calls fail. forget_reply: the next begin is written and its reply lost."""
+    """outage: how many of the next calls fail. forget_reply: the next begin is written and its reply lost.
+
+    hold: each begin waits for it.
+    """
 
     rows: dict[AttemptId, StoredRow] = field(default_factory=dict)
+    in_flight: set[AttemptId] = field(default_factory=set)
+    bridged: dict[AttemptId, CampaignId] = field(default_factory=dict)
     outage: int = 0
     forget_reply: bool = False
+    hold: asyncio.Event | None = None
 
     def _answer(self) -> None:
         if self.outage:
@@ -45,6 +51,8 @@ class MemoryRecordingStore:
             raise Unavailable("database away")
 
     async def begin(self, attempt: AttemptId, campaign: CampaignId, path: str, at: datetime) -> None:
+        if self.hold is not None:
+            await self.hold.wait()
         self._answer()
         if attempt in self.rows:
             raise AlreadyExists("recording exists")
@@ -68,33 +76,28 @@ class MemoryRecordingStore:
         self._answer()
         return [(attempt, r.campaign, r.path) for attempt, r in self.rows.items() if r.state == "recording"]
 
+    async def unrecorded(self, attempts: Sequence[AttemptId]) -> Sequence[tuple[AttemptId, CampaignId | None]]:
+        self._answer()
+        over = [attempt for attempt in attempts if attempt not in self.rows and attempt not in self.in_flight]
+        return [(attempt, self.bridged.get(attempt)) for attempt in over]
+
 
 class SlowSwitch:
-    """A recorder that writes one chunk per file whenever somebody waits; `sleep` is the pipeline's sleeper."""
+    """Records a channel from its answer on, one chunk whenever somebody waits; `sleep` is the pipeline's sleeper."""
 
-    def __init__(self) -> None:
+    def __init__(self, spool: Path) -> None:
+        self.spool = spool
         self.chunks: dict[str, list[bytes]] = {}
-        self.files: dict[str, Path] = {}
-        self.failure: Exception | None = None
-        self.hold: asyncio.Event | None = None
         self.slept_s = 0.0
 
     def will_write(self, channel: str, *chunks: bytes) -> None:
         """The file's growth, one chunk per wait; b"" is a wait without growth. No chunks: no file at all."""
         self.chunks[channel] = list(chunks)
 
-    async def start(self, channel: str, path: Path) -> None:
-        if self.hold is not None:
-            await self.hold.wait()
-        self.files[channel] = path
-        if self.failure is not None:
-            raise self.failure
-
     async def sleep(self, seconds: float) -> None:
         self.slept_s += seconds
-        for channel, path in self.files.items():
-            if self.chunks.get(channel):
-                chunk = self.chunks[channel].pop(0)
-                with path.open("ab") as raw:
-                    raw.write(chunk)
+        for channel, left in self.chunks.items():
+            if left:
+                with (self.spool / f"{channel}.raw").open("ab") as raw:
+                    raw.write(left.pop(0))
         await asyncio.sleep(0)

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from domain.errors import Gone
 from domain.ids import AttemptId, CampaignId
 from recordings import audio, files
-from recordings.pipeline import RecordingPipeline, RestRule
+from recordings.pipeline import RecordingPipeline
+from recordings.rest import RestRule
 from tests.integration.recordings.fakes import FRAME, FixedClock, MemoryRecordingStore, SlowSwitch, StoredRow
 
 pytestmark = pytest.mark.integration
@@ -30,14 +30,13 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.store = MemoryRecordingStore()
-        self.switch = SlowSwitch()
         self.spool = folder / "spool"
+        self.switch = SlowSwitch(self.spool)
         self.archive = folder / "archive"
 
     def pipeline(self, **options: Any) -> RecordingPipeline:
         return RecordingPipeline(
             self.store,
-            self.switch,
             self.spool,
             self.archive,
             clock=FixedClock(),
@@ -52,7 +51,7 @@ class Bench:
         return self.archive / PATH.format(attempt)
 
     def raw(self, attempt: int) -> Path:
-        return self.spool / f"{attempt:012d}.raw"
+        return self.spool / f"pd-{attempt:012d}.raw"
 
     def left_by_crash(self, attempt: int, raw: bytes | None) -> None:
         self.spool.mkdir(exist_ok=True)
@@ -147,13 +146,14 @@ async def test_a_call_without_audio_is_lost_and_said_so(bench: Bench, chunks: li
 
 
 async def test_starting_and_finishing_never_wait_for_anything(bench: Bench) -> None:
-    bench.switch.hold = asyncio.Event()
+    bench.store.hold = asyncio.Event()
     async with bench.pipeline(watchers=1, drain_s=0.0) as pipeline:
         for attempt in range(1, 51):
             pipeline.start(AttemptId(attempt), CAMPAIGN, f"pd-{attempt:012d}")
             pipeline.finish(AttemptId(attempt))
-        assert pipeline.backlog == 50
-        bench.switch.hold.set()
+            pipeline.discard(f"pd-{attempt + 50:012d}")
+        assert pipeline.backlog == 100
+        bench.store.hold.set()
         await pipeline.drain()
         assert pipeline.backlog == 0
     assert {row.state for row in bench.store.rows.values()} == {"lost"}
@@ -197,26 +197,6 @@ async def test_an_attempt_that_was_never_recorded_is_passed_over(bench: Bench) -
         await pipeline.drain()
         assert pipeline.counts.deferred == 0
     assert bench.store.outage == 1
-
-
-async def test_a_refused_mixmonitor_ends_as_lost(bench: Bench) -> None:
-    bench.switch.failure = Gone("channel gone")
-    with capture_logs() as logs:
-        async with bench.pipeline() as pipeline:
-            await record(pipeline, 4)
-            await pipeline.drain()
-            assert pipeline.counts.not_started == 1
-    assert bench.state(4) == "lost"
-    assert "recording.not_started" in [entry["event"] for entry in logs]
-
-
-async def test_a_mixmonitor_whose_reply_was_lost_is_archived_all_the_same(bench: Bench) -> None:
-    bench.switch.failure = TimeoutError()
-    bench.switch.will_write("pd-000000000004", FRAME * 10)
-    async with bench.pipeline() as pipeline:
-        await record(pipeline, 4)
-        await pipeline.drain()
-    assert bench.state(4) == "stored"
 
 
 async def test_a_database_outage_costs_no_recording(bench: Bench) -> None:
@@ -338,7 +318,6 @@ async def test_repair_finishes_what_a_crash_left(bench: Bench) -> None:
 
 async def test_repair_leaves_a_living_call_alone_until_it_ends(bench: Bench) -> None:
     bench.left_by_crash(7, FRAME * 10)
-    bench.switch.files["pd-000000000007"] = bench.raw(7)
     bench.switch.will_write("pd-000000000007", *[FRAME * 10] * 3)
     async with bench.pipeline() as pipeline:
         await pipeline.repair()
@@ -386,15 +365,83 @@ async def test_a_link_planted_in_the_spool_is_not_archived(bench: Bench, tmp_pat
     assert secret.read_bytes() == FRAME * 100
 
 
-async def test_a_raw_file_without_a_row_is_reported_and_kept(bench: Bench) -> None:
+async def test_a_call_that_was_never_bridged_leaves_no_file_and_no_row(bench: Bench) -> None:
+    bench.switch.will_write("pd-000000000001", *[FRAME * 100] * 5)
+    async with bench.pipeline() as pipeline:
+        pipeline.discard("pd-000000000001")
+        pipeline.discard("pd-000000000001")
+        pipeline.discard("pd-000000000002")  # hung up before the switch could write
+        assert pipeline.backlog == 2
+        await pipeline.drain()
+        assert (pipeline.counts.discarded, pipeline.counts.deferred, pipeline.backlog) == (1, 0, 0)
+    assert os.listdir(bench.spool) == []
+    assert bench.store.rows == {}
+    assert not list(bench.archive.rglob("*"))
+
+
+async def test_discarding_reaches_nothing_outside_the_spool(bench: Bench, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.raw"
+    outside.write_bytes(FRAME)
+    async with bench.pipeline() as pipeline:
+        pipeline.discard("../outside")
+        await pipeline.drain()
+    assert outside.exists()
+
+
+async def test_raw_files_without_a_row_are_adopted_removed_or_left_alone(bench: Bench) -> None:
     bench.spool.mkdir()
-    bench.raw(12).write_bytes(FRAME)
+    for attempt in (11, 12, 13, 14, 15):
+        bench.raw(attempt).write_bytes(FRAME * 10)
+    bench.store.bridged[AttemptId(11)] = CAMPAIGN  # a conversation whose row was never written
+    bench.store.in_flight.add(AttemptId(13))  # may be talking, with another engine
+    bench.switch.will_write("pd-000000000014", *[FRAME] * 5)  # over for the database, alive on the switch
+    bench.store.rows[AttemptId(15)] = StoredRow(CAMPAIGN, PATH.format(15), state="lost")  # kept as evidence
     (bench.spool / "notes.txt").write_text("not ours")
+    (bench.spool / "ag-000001-000000001.raw").write_bytes(FRAME)
+    async with bench.pipeline() as pipeline:
+        assert await pipeline.repair() == 3
+        assert await pipeline.sweep() == 0  # nothing is queued twice
+        await pipeline.drain()
+        assert (pipeline.counts.stored, pipeline.counts.discarded, pipeline.counts.lost) == (1, 1, 0)
+        assert bench.wav(11).stat().st_size == 44 + 40
+        assert bench.state(11) == "stored"
+        assert sorted(os.listdir(bench.spool)) == [
+            "ag-000001-000000001.raw",
+            "notes.txt",
+            *(bench.raw(attempt).name for attempt in (13, 14, 15)),
+        ]
+        bench.switch.will_write("pd-000000000014")
+        bench.store.in_flight.clear()
+        assert await pipeline.sweep() == 2
+        await pipeline.drain()
+        assert pipeline.counts.discarded == 3
+    assert sorted(bench.store.rows) == [11, 15]
+
+
+async def test_a_sweep_leaves_the_calls_of_this_engine_alone(bench: Bench) -> None:
+    bench.store.outage = 1  # the row is not there yet
+    async with bench.pipeline() as pipeline:
+        pipeline.start(AttemptId(1), CAMPAIGN, "pd-000000000001")
+        bench.raw(1).write_bytes(FRAME)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert await pipeline.sweep() == 0
+        pipeline.finish(AttemptId(1))
+        assert await pipeline.sweep() == 0
+        await pipeline.drain()
+    assert bench.state(1) == "stored"
+
+
+async def test_the_spool_is_swept_now_and_then_also_after_an_outage(bench: Bench) -> None:
+    bench.spool.mkdir()
+    bench.raw(5).write_bytes(FRAME)
+    bench.store.outage = 2
     with capture_logs() as logs:
-        async with bench.pipeline() as pipeline:
-            assert await pipeline.repair() == 0
-    assert [(entry["event"], entry["attempt"]) for entry in logs] == [("recording.file_without_row", 12)]
-    assert bench.raw(12).exists()
+        async with bench.pipeline(sweep_s=0.001) as pipeline, asyncio.timeout(5):
+            while bench.raw(5).exists():  # noqa: ASYNC110 - a file
+                await asyncio.sleep(0.001)
+            assert pipeline.counts.deferred == 0
+    assert [entry["event"] for entry in logs if entry["log_level"] == "warning"] == ["recordings.not_swept"] * 2
 
 
 async def test_leaving_finishes_what_is_queued(bench: Bench) -> None:
@@ -406,7 +453,6 @@ async def test_leaving_finishes_what_is_queued(bench: Bench) -> None:
 
 
 async def test_leaving_in_haste_leaves_the_rest_to_repair(bench: Bench) -> None:
-    bench.switch.hold = asyncio.Event()
     bench.switch.will_write("pd-000000000002", FRAME * 10)
     with capture_logs() as logs:
         async with bench.pipeline(drain_s=0.0) as pipeline:

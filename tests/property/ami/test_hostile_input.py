@@ -23,7 +23,7 @@ _PIECES = st.sampled_from(
 
 @given(
     name=st.sampled_from(sorted(PERMITTED)) | st.text(max_size=10),
-    key=st.sampled_from(["Channel", "File", "options", "Username", "Secret"]) | st.text(max_size=10),
+    key=st.sampled_from(["Events", "Username", "Secret", "Channel"]) | st.text(max_size=10),
     value=st.lists(_PIECES | st.text(max_size=5), max_size=5).map("".join),
 )
 async def test_what_is_written_is_one_action_with_the_given_lines(name: str, key: str, value: str) -> None:
@@ -40,10 +40,9 @@ async def test_what_is_written_is_one_action_with_the_given_lines(name: str, key
 
 @given(
     message=st.dictionaries(
-        st.sampled_from(
-            ["event", "userevent", "callid", "aor", "contactstatus", "timestamp", "roundtripusec", "domain"]
-        ),
-        st.text(max_size=20) | st.sampled_from(["ContactStatus", "Registry", "UserEvent", "DialerOrphan", "Shutdown"]),
+        st.sampled_from(["event", "userevent", "callid", "peer", "peerstatus", "timestamp", "status", "domain"]),
+        st.text(max_size=20)
+        | st.sampled_from(["PeerStatus", "PJSIP/x", "Registry", "UserEvent", "DialerOrphan", "Shutdown"]),
     )
 )
 def test_any_message_gives_a_typed_event_or_nothing(message: dict[str, str]) -> None:

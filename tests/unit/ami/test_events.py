@@ -6,16 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ami.events import (
-    CallOrphaned,
-    ContactChanged,
-    Reach,
-    RegistrationChanged,
-    SwitchBooted,
-    SwitchStopping,
-    message_of,
-    switch_event,
-)
+from ami.events import message_of, switch_event
+from domain.switch import CallOrphaned, Reach, ReachChanged, RegistrationChanged, SwitchBooted, SwitchStopping
 
 pytestmark = pytest.mark.unit
 
@@ -29,18 +21,20 @@ _NOW = datetime(2026, 5, 5, tzinfo=UTC)
         ({"event": "Shutdown", "restart": "True"}, SwitchStopping(restart=True, at=_NOW)),
         ({"event": "Shutdown", "restart": "False"}, SwitchStopping(restart=False, at=_NOW)),
         (
-            {"event": "ContactStatus", "aor": "agent101", "contactstatus": "Reachable", "roundtripusec": "1500"},
-            ContactChanged("agent101", Reach.REACHABLE, 1.5, _NOW),
+            {"event": "PeerStatus", "peer": "PJSIP/agent101", "peerstatus": "Reachable"},
+            ReachChanged("agent101", Reach.REACHABLE, _NOW),
         ),
         (
-            {"event": "ContactStatus", "aor": "agent101", "contactstatus": "Unreachable", "roundtripusec": "N/A"},
-            ContactChanged("agent101", Reach.UNREACHABLE, None, _NOW),
+            {"event": "PeerStatus", "peer": "PJSIP/carrier-e000000007", "peerstatus": "Unreachable"},
+            ReachChanged("carrier", Reach.UNREACHABLE, _NOW),
         ),
         (
-            {"event": "ContactStatus", "aor": "agent101", "contactstatus": "Brilliant"},
-            ContactChanged("agent101", Reach.UNKNOWN, None, _NOW),
+            {"event": "PeerStatus", "peer": "PJSIP/agent101", "peerstatus": "Brilliant"},
+            ReachChanged("agent101", Reach.UNKNOWN, _NOW),
         ),
-        ({"event": "ContactStatus"}, None),
+        ({"event": "PeerStatus", "peer": "PJSIP/"}, None),
+        ({"event": "PeerStatus", "peer": "IAX2/x", "peerstatus": "Reachable"}, None),
+        ({"event": "PeerStatus"}, None),
         (
             {"event": "Registry", "domain": "sip:user@provider.example", "status": "Registered"},
             RegistrationChanged("provider.example", registered=True, at=_NOW),

@@ -83,7 +83,8 @@ def test_the_engine_has_the_settings_that_compose_names(compose: dict[str, Any])
 
 def test_both_sides_share_the_spool_under_one_path(compose: dict[str, Any]) -> None:
     services = compose["services"]
-    path = services["dialer"]["environment"]["DIALER_SPOOL_DIR"]
+    path = services["dialer"]["environment"]["DIALER_SPOOL_DIR"].removesuffix("/monitor")
+    assert str(Settings.model_fields["spool_dir"].default) == f"{path}/monitor"
     for name in ("asterisk", "dialer"):
         assert f"spool:{path}" in services[name]["volumes"]
     assert f"DIALER_SWITCH_SPOOL:-{path}}}" in (_DOCKER / "switch-entrypoint.sh").read_text()

@@ -145,8 +145,8 @@ def test_modules_that_reach_the_shell_files_or_the_web_are_not_loaded() -> None:
 
 def test_the_manager_account_has_the_least_rights() -> None:
     rights = dict(re.findall(r"^(read|write)=(.*)$", (SWITCH_TEMPLATES / "manager.conf").read_text(), re.MULTILINE))
-    assert set(rights["write"].split(",")) == {"system", "reporting"}
-    assert set(rights["read"].split(",")) == {"system", "call", "user"}
+    assert set(rights["write"].split(",")) == {"reporting"}
+    assert set(rights["read"].split(",")) == {"system", "user"}
     assert "live_dangerously = no" in (SWITCH_TEMPLATES / "asterisk.conf").read_text()
 
 
