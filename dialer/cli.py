@@ -3,48 +3,97 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+from typing import TextIO
 
-import typer
-
-from dialer import telemetry
-from dialer.commands import agent, attempts, base, campaign, db, dnc, lab, report, run
-from dialer.commands.context import errors
-from dialer.settings import read_settings
 from domain.errors import DialerError
 from domain.i18n import _
 
-app = typer.Typer(
-    name="dialer",
-    help=_("Predictive and power dialler on Asterisk and PostgreSQL."),
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-app.add_typer(db.app, name="db", help=_("The database's schema."))
-app.add_typer(base.app, name="base", help=_("Bases: files of leads."))
-app.add_typer(campaign.app, name="campaign", help=_("Campaigns: create, start, pause, look at."))
-app.add_typer(agent.app, name="agent", help=_("Agents: who they are and whether they work."))
-app.add_typer(dnc.app, name="dnc", help=_("The do-not-call list."))
-app.add_typer(attempts.app, name="attempts", help=_("Attempts, row by row."))
-app.add_typer(lab.app, name="lab", help=_("A telephone network in a box, to try things on."))
-app.command("run", help=_("Run the engine: dial every campaign that is started."))(run.run)
-app.command("report", help=_("The KPI report of a campaign."))(report.report)
+FAILED = 1
+INTERRUPTED = 130
 
 
 def main() -> None:
-    """The console script. No traceback ever reaches a person for something they can mend."""
+    """The console script. No traceback ever reaches a person."""
+    for stream in (sys.stdout, sys.stderr):
+        _take_any_text(stream)
+    sys.exit(_outcome())
+
+
+def _outcome() -> int:
+    try:
+        return _run()
+    except DialerError as error:
+        return _say(str(error) or type(error).__name__, error.exit_code)
+    except KeyboardInterrupt:
+        return _say(_("Interrupted."), INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; the interpreter must not complain of it at its end.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _say(_("{what}. Check the path, its rights and the free space.").format(
+            what=f"{where}{error.strerror or type(error).__name__}"), FAILED)  # fmt: skip
+    except Exception as error:
+        return _unforeseen(error)
+
+
+def _run() -> int:
+    # Not at the top: importing takes a second, in which somebody may press Ctrl-C.
+    import typer
+    from typer.exceptions import TyperException
+
+    from dialer import telemetry
+    from dialer.commands.tree import app
+    from dialer.commands.usage import usage_problem
+    from dialer.settings import read_settings
+
     try:
         settings = read_settings()
         telemetry.configure(json=settings.log_json, level=settings.log_level or "warning")
-        app(standalone_mode=False)
-    except DialerError as error:
-        errors.print(f"[bold red]{_('Error')}:[/] ", end="")
-        errors.print(str(error) or type(error).__name__, markup=False, highlight=False, soft_wrap=True)
-        sys.exit(error.exit_code)
+        code = app(standalone_mode=False)
+    except TyperException as error:
+        problem = usage_problem(error)
+        if problem is None:  # a group without a command: its help is the answer
+            sys.stderr.write(f"{error.format_message()}\n")
+            return error.exit_code
+        return _say(problem, error.exit_code)
     except typer.Exit as leave:
-        sys.exit(leave.exit_code)
+        return leave.exit_code
     except typer.Abort:
-        sys.exit(130)
-    except KeyboardInterrupt:
-        sys.exit(130)
+        return INTERRUPTED
+    return code if isinstance(code, int) else 0
+
+
+def _say(text: str, code: int) -> int:
+    red, plain = ("\033[1;31m", "\033[0m") if _shows_colour(sys.stderr) else ("", "")
+    sys.stderr.write(f"{red}{_('Error')}:{plain} {text}\n")
+    return code
+
+
+def _unforeseen(error: Exception) -> int:
+    """A bug. Its traceback goes through the log, which takes out personal data, and only if it is asked for."""
+    import structlog
+
+    structlog.get_logger().debug("cli.unforeseen", exc_info=error)
+    return _say(
+        _("An error in the program itself ({kind}). DIALER_LOG_LEVEL=debug shows where; please report it.").format(
+            kind=type(error).__name__
+        ),
+        FAILED,
+    )
+
+
+def _shows_colour(stream: TextIO) -> bool:
+    return stream.isatty() and os.environ.get("TERM") != "dumb" and "NO_COLOR" not in os.environ
+
+
+def _take_any_text(stream: TextIO) -> None:
+    """A terminal of another encoding gets a substitute for what it cannot show, not an error."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")

@@ -3,16 +3,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import BadInput
 from domain.i18n import _
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+Level = Annotated[
+    Literal["debug", "info", "warning", "error"],
+    BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
+]
 
 
 class Settings(BaseSettings):
@@ -39,7 +45,7 @@ class Settings(BaseSettings):
     lab_trunks: str = ""  # names, separated by commas
     node: str = "asterisk-1"
     log_json: bool = False
-    log_level: str | None = None  # default: info for the engine, warning for other commands
+    log_level: Level | None = None  # default: info for the engine, warning for other commands
 
     def ari_password(self) -> str:
         return _secret(self.ari_secret, self.ari_secret_file)
@@ -60,16 +66,34 @@ def read_settings(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         wrong = "; ".join(
-            f"DIALER_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
+            f"DIALER_{str(problem['loc'][0]).upper()} {_problem(problem['type'], problem.get('ctx', {}))}"
             for problem in error.errors(include_input=False, include_url=False)
         )
-        raise BadInput(_("Wrong settings: {wrong}").format(wrong=wrong)) from None
+        raise BadInput(_("Wrong settings in the environment: {wrong}.").format(wrong=wrong)) from None
+
+
+def _problem(kind: str, limits: Mapping[str, Any]) -> str:
+    match kind:
+        case "int_parsing" | "int_type" | "int_from_float":
+            return _("must be a whole number")
+        case "bool_parsing" | "bool_type":
+            return _("must be true or false")
+        case "greater_than_equal":
+            return _("must be at least {limit}").format(limit=limits["ge"])
+        case "less_than_equal":
+            return _("must be at most {limit}").format(limit=limits["le"])
+        case "literal_error":
+            return _("must be one of {known}").format(known=limits["expected"])
+        case _:
+            return _("is not usable")
 
 
 def _secret(value: SecretStr, file: Path | None) -> str:
     if file is None:
         return value.get_secret_value()
     try:
-        return file.read_text().strip()
+        return file.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError:
+        raise BadInput(_("The secret's file {path} is not UTF-8 text.").format(path=file)) from None
     except OSError as error:
         raise BadInput(_("Cannot read the secret's file {path}: {why}").format(path=file, why=error.strerror)) from None

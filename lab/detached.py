@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from domain.errors import AlreadyExists
+from domain.i18n import _
 from lab.network import RUN_FILE, Lab, LabAccess, read_run
 
 _UP_FILE = "up"
@@ -14,7 +15,7 @@ _STOP_S = 3.0
 def up(data_dir: Path, agents: int = 20) -> LabAccess:
     """Start a lab and leave it running. Raises AlreadyExists if one is up, else what Lab.start raises."""
     if state(data_dir) is not None:
-        raise AlreadyExists("The lab is up already: `dialer lab down` stops it.")
+        raise AlreadyExists(_("A lab is up already. Stop it first: dialer lab down"))
     lab = Lab.start(data_dir, agents=agents, detached=True)
     _pointer(data_dir).write_text(lab.run_id)
     return lab

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
@@ -18,6 +19,16 @@ from sql.errors import translated
 
 _SQL = load("engines")
 _WHERE = "the dialler's database"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSign:
+    """An engine's last sign of life, by the database's clock."""
+
+    engine: EngineId
+    host: str
+    started_at: datetime
+    seen_at: datetime
 
 
 class PgEngineStore:
@@ -36,6 +47,11 @@ class PgEngineStore:
     async def beat(self, engine: EngineId) -> bool:
         with translated(_WHERE):
             return await self._pool.fetchval(_SQL["beat"], engine) is not None
+
+    async def living_engines(self, silent_s: float) -> Sequence[EngineSign]:
+        with translated(_WHERE):
+            rows = await self._pool.fetch(_SQL["living_engines"], silent_s)
+        return [EngineSign(EngineId(row["id"]), row["host"], row["started_at"], row["seen_at"]) for row in rows]
 
     async def bury_engines(self, engine: EngineId, silent_s: float) -> Sequence[EngineId]:
         with translated(_WHERE):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncpg
 import typer
-from rich.table import Table
 
-from dialer.commands.context import JSON_OPTION, console, print_json, with_database
+from dialer.commands.context import JSON_OPTION, console, print_json, table, with_database
 from domain.errors import NotFound
 from domain.i18n import _
 from domain.records import AgentRow
@@ -36,7 +35,7 @@ def assign(
     async def work(pool: asyncpg.Pool) -> None:
         store = PgCampaignStore(pool)
         row = await store.by_name(campaign)
-        await store.assign_agents(row.id, [agent.id for agent in await _known(store, logins)])
+        await store.assign_agents(row.id, [agent.id for agent in await known_agents(store, logins)])
 
     with_database(work)
     console.print(_("Done."))
@@ -67,23 +66,23 @@ def list_agents(as_json: bool = JSON_OPTION) -> None:
         print_json([{"login": row.login, "name": row.name, "endpoint": row.endpoint, "wanted": row.wanted}
                     for row in rows])  # fmt: skip
         return
-    table = Table(_("Login"), _("Name"), _("Endpoint"), _("Wants to be"))
+    shown = table(_("Login"), _("Name"), _("Endpoint"), _("Wants to be"))
     for row in rows:
-        table.add_row(row.login, row.name, row.endpoint, row.wanted)
-    console.print(table)
+        shown.add_row(row.login, row.name, row.endpoint, row.wanted)
+    console.print(shown)
 
 
 def _want(logins: list[str], wanted: str) -> None:
     async def work(pool: asyncpg.Pool) -> None:
         store = PgCampaignStore(pool)
-        for agent in await _known(store, logins):
+        for agent in await known_agents(store, logins):
             await store.set_wanted(agent.id, wanted)
 
     with_database(work)
     console.print(_("Done."))
 
 
-async def _known(store: PgCampaignStore, logins: list[str]) -> list[AgentRow]:
+async def known_agents(store: PgCampaignStore, logins: list[str]) -> list[AgentRow]:
     rows = list(await store.agents_by_login(logins))
     missing = sorted(set(logins) - {row.login for row in rows})
     if missing:

@@ -7,11 +7,10 @@ from pathlib import Path
 import asyncpg
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from campaigns.loading.load import LoadReport, LoadRequest, load_base
 from campaigns.loading.mapping import Role
-from dialer.commands.context import JSON_OPTION, console, errors, print_json, who, with_database
+from dialer.commands.context import JSON_OPTION, console, errors, print_json, table, who, with_database
 from dialer.settings import read_settings
 from domain.clock import SystemClock
 from domain.errors import BadInput
@@ -62,7 +61,12 @@ def load(
         )
         return await load_with_progress(pool, request)
 
-    show_load(with_database(work, settings), as_json=as_json)
+    try:
+        report = with_database(work, settings)
+    except KeyboardInterrupt:
+        errors.print(_("The load was stopped: nothing of the file was loaded."))
+        raise
+    show_load(report, as_json=as_json)
 
 
 async def load_with_progress(pool: asyncpg.Pool, request: LoadRequest) -> LoadReport:
@@ -104,16 +108,16 @@ def show_load(report: LoadReport, *, as_json: bool) -> None:
         return
     if report.already_loaded:
         console.print(_("This file was loaded into the campaign before; nothing was changed."))
-    table = Table(show_header=False, box=None)
-    table.add_row(_("Rows"), str(counts.rows))
-    table.add_row(_("Accepted"), str(counts.accepted))
+    shown = table()
+    shown.add_row(_("Rows"), str(counts.rows))
+    shown.add_row(_("Accepted"), str(counts.accepted))
     if counts.zone_unknown:
-        table.add_row(_("  of these blocked: time zone unknown"), str(counts.zone_unknown))
+        shown.add_row(_("  of these blocked: time zone unknown"), str(counts.zone_unknown))
     for reason, count in sorted(counts.rejects.items(), key=lambda item: -item[1]):
-        table.add_row(_("Rejected: {reason}").format(reason=_(reason)), str(count))
+        shown.add_row(_("Rejected: {reason}").format(reason=_(reason)), str(count))
     if report.rejects_file is not None:
-        table.add_row(_("Rejected rows"), str(report.rejects_file))
-    console.print(table)
+        shown.add_row(_("Rejected rows"), str(report.rejects_file))
+    console.print(shown)
 
 
 def _temperature(name: str) -> Temperature:

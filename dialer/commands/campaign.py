@@ -7,18 +7,17 @@ from typing import Any
 
 import asyncpg
 import typer
-from rich.table import Table
 
 from campaigns.presets import PRESETS
 from campaigns.service import CampaignRequest, change_rules, create_campaign, start_campaign
-from dialer.commands.context import JSON_OPTION, console, print_json, read_json_file, with_database
+from dialer.commands.context import JSON_OPTION, console, print_json, read_json_file, table, with_database
 from dialer.settings import Settings, read_settings
 from domain.clock import SystemClock
 from domain.i18n import _
 from domain.ids import CampaignId
 from kpi.labels import outcome_label, state_label
 from lab import detached
-from sql.campaigns import CampaignStatus, PgCampaignStore
+from sql.campaigns import CampaignStatus, CampaignSummary, PgCampaignStore
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -48,7 +47,7 @@ def create(
         trunk=trunk,
         trunk_is_lab=trunk_is_lab(settings, trunk),
         caller_id=caller_id,
-        abandon_message=message,
+        abandon_message=message or _lab_message(settings, trunk),
         overrides=read_json_file(rules_file) if rules_file else {},
     )
 
@@ -59,7 +58,14 @@ def create(
     if as_json:
         print_json({"campaign": made, "name": name})
     else:
-        console.print(_("Campaign {name} is made. Load a base, assign agents, start it.").format(name=name))
+        text = _("Campaign {name} is made. Load a base, assign agents, start it.").format(name=name)
+        console.print(text, markup=False)
+
+
+def _lab_message(settings: Settings, trunk: str) -> str | None:
+    """The lab made its own message; only its own trunk may play it."""
+    access = detached.state(settings.data_dir)
+    return access.message_media if access is not None and access.trunk == trunk else None
 
 
 def trunk_is_lab(settings: Settings, trunk: str) -> bool:
@@ -85,14 +91,21 @@ def message(
 def start(name: str = typer.Argument(help=_("The campaign."))) -> None:
     settings = read_settings()
 
-    async def work(pool: asyncpg.Pool) -> None:
+    async def work(pool: asyncpg.Pool) -> tuple[CampaignSummary, bool]:
         store = PgCampaignStore(pool)
         row = await store.by_name(name)
         is_lab = trunk_is_lab(settings, row.trunk)
-        await start_campaign(store, SystemClock(), name, trunk_is_lab=is_lab)
+        before = await start_campaign(store, SystemClock(), name, trunk_is_lab=is_lab)
+        (summary,) = [one for one in await store.summaries() if one.row.id == before.id]
+        return summary, before.state == "running"
 
-    with_database(work, settings)
-    console.print(_("Campaign {name} is started.").format(name=name))
+    summary, was_running = with_database(work, settings)
+    text = _("Campaign {name} is running already.") if was_running else _("Campaign {name} is started.")
+    console.print(text.format(name=name), markup=False)
+    if not summary.leads:
+        console.print(_("It has no leads yet: dialer base load FILE --campaign {name}").format(name=name), markup=False)
+    if not summary.agents:
+        console.print(_("It has no agents yet: dialer agent assign {name} LOGIN").format(name=name), markup=False)
 
 
 @app.command(help=_("Stop placing new calls; calls that are up go on."))
@@ -102,7 +115,7 @@ def pause(name: str = typer.Argument(help=_("The campaign."))) -> None:
         await store.set_state((await store.by_name(name)).id, "paused")
 
     with_database(work)
-    console.print(_("Campaign {name} is paused.").format(name=name))
+    console.print(_("Campaign {name} is paused.").format(name=name), markup=False)
 
 
 @app.command(help=_("Show or replace the rules of a campaign; a running one follows within a second."))
@@ -122,6 +135,15 @@ def rules(
         return (await store.by_name(name)).rules
 
     print_json(with_database(work, settings))
+
+
+def state_name(state: str) -> str:
+    return {
+        "draft": _("not started"),
+        "running": _("running"),
+        "paused": _("paused"),
+        "finished": _("finished"),
+    }.get(state, state)
 
 
 @app.command("list", help=_("All campaigns."))
@@ -145,10 +167,10 @@ def list_campaigns(as_json: bool = JSON_OPTION) -> None:
     if as_json:
         print_json(rows)
         return
-    table = Table(_("Name"), _("Client"), _("State"), _("Mode"), _("Leads"), _("Done"), _("Agents"), _("Attempts"))
+    shown = table(_("Name"), _("Client"), _("State"), _("Mode"), _("Leads"), _("Done"), _("Agents"), _("Attempts"))
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
-    console.print(table)
+        shown.add_row(*(str(value) for value in {**row, "state": state_name(row["state"])}.values()))
+    console.print(shown)
 
 
 @app.command(help=_("How far a campaign is, and what is going on."))
@@ -171,14 +193,19 @@ def status(name: str = typer.Argument(help=_("The campaign.")), as_json: bool = 
             }
         )
         return
-    table = Table(show_header=False, box=None)
-    table.add_row(_("Campaign"), f"{found.row.name} ({found.row.state})")
+    shown = table()
+    shown.add_row(_("Campaign"), f"{found.row.name} ({state_name(found.row.state)})")
     for state, count in found.leads.items():
-        table.add_row(f"  {state_label(state)}", str(count))
-    table.add_row(_("Attempts"), str(sum(found.outcomes.values())))
+        shown.add_row(f"  {state_label(state)}", str(count))
+    shown.add_row(_("Attempts"), str(sum(found.outcomes.values())))
     for outcome, count in found.outcomes.items():
-        table.add_row(f"  {outcome_label(outcome)}", str(count))
-    table.add_row(_("Due now"), str(found.due))
-    table.add_row(_("Next due"), f"{found.next_due:%Y-%m-%d %H:%M:%S %Z}" if found.next_due else "–")
-    table.add_row(_("Abandoned"), f"{found.window.abandoned} / {found.window.persons}")
-    console.print(table)
+        shown.add_row(f"  {outcome_label(outcome)}", str(count))
+    shown.add_row(_("Due now"), str(found.due))
+    shown.add_row(_("Next due"), f"{found.next_due:%Y-%m-%d %H:%M:%S %Z}" if found.next_due else "–")
+    shown.add_row(
+        _("Abandoned in the last {hours:.0f} h").format(hours=STATUS_WINDOW_H),
+        _("{abandoned} of {persons} people who answered").format(
+            abandoned=found.window.abandoned, persons=found.window.persons
+        ),
+    )
+    console.print(shown)

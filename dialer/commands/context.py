@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
+import os
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -18,10 +21,14 @@ from dialer.settings import Settings, read_settings
 from dialer.wiring import connected
 from domain.errors import BadInput
 from domain.i18n import _
+from sql.errors import translated
 
 T = TypeVar("T")
 
-console = Console()
+#: Columns for readers that are no terminal: a file or a pipe is not narrow.
+_WIDE = 200
+
+console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDE)
 errors = Console(stderr=True)
 
 JSON_OPTION = typer.Option(False, "--json", help=_("Print JSON for machines."))
@@ -32,7 +39,9 @@ def with_database(work: Callable[[asyncpg.Pool], Awaitable[T]], settings: Settin
 
     async def run() -> T:
         async with connected(settings or read_settings(), name="dialer-cli") as pool:
-            return await work(pool)
+            # Where no store stands between, and for what a store does not foresee.
+            with translated(_("the dialler's database")):
+                return await work(pool)
 
     return asyncio.run(run())
 
@@ -49,15 +58,23 @@ def print_json(value: Any) -> None:
     console.print_json(json.dumps(value, ensure_ascii=False, default=str))
 
 
+def table(*titles: str) -> Table:
+    """A table that loses nothing on a narrow terminal: cells are folded, not cut. Without titles: two bare columns."""
+    made = Table(show_header=bool(titles), box=box.HEAVY_HEAD if titles else None)
+    for title in titles or ("", ""):
+        made.add_column(title, overflow="fold")
+    return made
+
+
 def print_facts(facts: Mapping[str, Any], *, as_json: bool) -> None:
-    """Names and values: two columns for people, one object for machines."""
+    """Names and values: a line each for people, one object for machines."""
     if as_json:
         print_json(dict(facts))
         return
-    table = Table(show_header=False, box=None)
+    width = max(map(len, facts), default=0)
     for name, value in facts.items():
-        table.add_row(name, str(value))
-    console.print(table)
+        # Never folded: paths and addresses are there to be copied.
+        console.print(f"{name:<{width}}  {value}", soft_wrap=True, markup=False, highlight=False)
 
 
 def read_json_file(path: Path) -> dict[str, Any]:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import asyncpg
 import typer
-from rich.table import Table
 
 from campaigns.dnc import DncReport, DncSource, add_number, import_dnc, remove_number
-from dialer.commands.context import JSON_OPTION, console, print_facts, print_json, who, with_database
+from dialer.commands.context import JSON_OPTION, console, print_facts, print_json, table, who, with_database
 from domain.bases import DncEntry
 from domain.i18n import _
 from sql.dnc import PgDncStore
@@ -87,8 +86,8 @@ def list_entries(
             ]
         )  # fmt: skip
         return
-    table = Table(_("Number"), _("Client"), _("Reason"), _("Added by"), _("Added at"))
+    shown = table(_("Number"), _("Client"), _("Reason"), _("Added by"), _("Added at"))
     for entry in entries:
         added_at = f"{entry.added_at:%Y-%m-%d %H:%M}"
-        table.add_row(entry.number, entry.client or "–", entry.reason, entry.added_by, added_at)
-    console.print(table)
+        shown.add_row(entry.number, entry.client or "–", entry.reason, entry.added_by, added_at)
+    console.print(shown)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncpg
 import typer
 
-from dialer.commands.context import JSON_OPTION, console, print_facts
+from dialer.commands.context import JSON_OPTION, console, print_facts, with_database
 from dialer.settings import Settings, read_settings
 from domain.errors import NotFound
-from domain.i18n import _
+from domain.i18n import _, ngettext
 from lab import detached
 from lab.network import LabAccess
+from sql.campaigns import PgCampaignStore
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -43,6 +45,31 @@ def require_lab(settings: Settings) -> LabAccess:
     if access is None:
         raise NotFound(_("No lab is running. Start one: dialer lab up"))
     return access
+
+
+@app.command(help=_("Put the lab's robot agents to work for a campaign."))
+def staff(
+    campaign: str = typer.Argument(help=_("The campaign.")),
+    agents: int | None = typer.Option(None, min=1, help=_("How many; default: all.")),
+) -> None:
+    settings = read_settings()
+    endpoints = list(require_lab(settings).agent_endpoints)[:agents]
+
+    async def work(pool: asyncpg.Pool) -> None:
+        store = PgCampaignStore(pool)
+        row = await store.by_name(campaign)
+        known = {one.endpoint: one.id for one in await store.agents()}
+        for number, endpoint in enumerate(endpoints, 1):
+            if endpoint not in known:
+                name = _("Robot {number}").format(number=number)
+                known[endpoint] = await store.create_agent(endpoint, name, endpoint)
+        await store.assign_agents(row.id, [known[endpoint] for endpoint in endpoints])
+        for endpoint in endpoints:
+            await store.set_wanted(known[endpoint], "ready")
+
+    with_database(work, settings)
+    text = ngettext("{count} robot agent is ready.", "{count} robot agents are ready.", len(endpoints))
+    console.print(text.format(count=len(endpoints)))
 
 
 def _facts(access: LabAccess) -> dict[str, object]:

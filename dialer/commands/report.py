@@ -31,6 +31,12 @@ def report(
     semicolon: bool = typer.Option(False, help=_("CSV with semicolons, as Excel wants it here.")),
     out: Path | None = typer.Option(None, help=_("Write to this file instead.")),
 ) -> None:
+    if as_json and as_csv:
+        raise BadInput(_("Choose one of --json and --csv."))
+    if out is not None and not (as_json or as_csv):
+        raise BadInput(_("--out writes a file for machines: add --json or --csv."))
+    if semicolon and not as_csv:
+        raise BadInput(_("--semicolon goes with --csv."))
     period = period_of(start, end)
 
     async def work(pool: asyncpg.Pool) -> Report:

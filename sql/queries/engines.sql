@@ -15,6 +15,13 @@ DELETE FROM campaign_lease WHERE engine_id = $1;
 -- The engine lives; no row if it has ended, or was taken for dead.
 UPDATE engine SET seen_at = app_now() WHERE id = $1 AND ended_at IS NULL RETURNING id;
 
+-- name: living_engines
+-- Engines that have not ended and gave a sign of life within $1 seconds.
+SELECT id, host, started_at, seen_at
+FROM engine
+WHERE ended_at IS NULL AND seen_at > app_now() - make_interval(secs => $1::float8)
+ORDER BY id;
+
 -- name: bury_engines
 -- End the engines that are silent and lead no campaign; they and ended ones that left calls behind are returned.
 WITH buried AS (
