@@ -8,26 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
 from campaigns.rules import CampaignRules
 from campaigns.service import REFRESH_HOURS_EVERY, refresh_hours
+from dialer.abandonment import AbandonmentWindow, LiveWindow
 from dialer.call_actor import CallActor, CallContext
 from dialer.calls import Calls
 from dialer.executor import Executor, not_placed
 from dialer.floor import Conversation, Floor
+from dialer.hopper import Hopper
 from dialer.limits import LaunchLog
 from dialer.pacing_snapshot import pacing_snapshot
 from domain.bases import CampaignStore
 from domain.clock import Clock
 from domain.errors import DialerError
 from domain.events import AgentReserved, OriginateRefused
-from domain.ids import CampaignId, EngineId
-from domain.kpi import LiveCounts
+from domain.ids import EngineId
 from domain.ports import Telephony, Trunks
 from domain.records import CampaignRow, ClaimedLead, Intent, IntentOrder
 from domain.stores import DialStore, EngineStore
@@ -41,24 +41,18 @@ LEASE_S = 5.0
 TRUST_S = 4.0
 #: Between two renewals, and between two looks at the abandonment window, seconds.
 RENEW_S = 1.0
-#: The abandonment window, hours.
-WINDOW_H = 24.0
 #: Two decisions are at least this far apart, so that a burst of events costs one of them, seconds.
 TICK_GAP_S = 0.02
 #: A tick comes at least this often, seconds.
 TICK_S = 0.5
 #: Why no call is placed while the trunk is known not to answer; the other reasons are pacing's.
 TRUNK_UNREACHABLE = "trunk_unreachable"
-#: An empty queue is asked again after this long, seconds.
-EMPTY_S = 0.25
+#: Between two looks at which agents owe a call that they promised, seconds.
+OWED_S = 0.5
+#: Why a call with an agent reserved beforehand was placed; the other reasons are pacing's.
+WITH_AGENT = "with_agent"
 #: Leads claimed ahead of need; small, so that rules and lists that change take effect at once.
 CLAIM_AHEAD = 4
-
-
-class LiveWindow(Protocol):
-    async def live(self, campaign: CampaignId, hours: float) -> LiveCounts:
-        """What became of the campaign's calls of the last hours."""
-        ...
 
 
 class LoopParts(Protocol):
@@ -94,16 +88,14 @@ class CampaignLoop:
         self.row = row
         self.rules = CampaignRules.from_document(row.rules)
         self.decision: Decision | None = None
-        self.waiting_leads = 0
-        self.abandoned = 0
-        self.answered = 0
+        self.window = AbandonmentWindow(parts.live_window, row.id)
         self._engine = engine
         self._parts = parts
         self._calls = calls
         self._floor = floor
         self._executor = executor
         self._incarnation = incarnation
-        self._hopper: deque[ClaimedLead] = deque()
+        self._hopper = Hopper(parts.dial_store, row.id, engine)
         self._doubtful: list[ClaimedLead] = []
         self._launches = LaunchLog()
         self._placed = 0
@@ -112,7 +104,7 @@ class CampaignLoop:
         self._trunk_lost = False
         self._trusted_until = float("-inf")
         self._renew_at = float("-inf")
-        self._claim_at = float("-inf")
+        self._owed_at = float("-inf")
         self._hours_at = float("-inf")
         self._task: asyncio.Task[None] | None = None
 
@@ -145,7 +137,8 @@ class CampaignLoop:
             self._task.cancel()
             await asyncio.wait((self._task,))
             self._task = None
-        await self._return_hopper()
+        self._floor.keep(self.row.id, ())
+        await self._hopper.return_all()
 
     async def disarm(self) -> None:
         """Close this engine's outbound gate on the switch."""
@@ -185,9 +178,11 @@ class CampaignLoop:
             return
         await self._settle_doubtful()
         await self._fill_hopper()
+        await self._launch_promised()
         decision = self._decide()
         if decision.launch > 0:
-            await self._launch(decision)
+            chosen = [(lead, None) for lead in self._hopper.take(decision.launch)]
+            await self._intend_and_place(chosen, {"reason": decision.reason, **decision.details})
 
     async def _may_dial(self) -> bool:
         """Lease held and trusted, link up, gate open, trunk not known to be away."""
@@ -198,8 +193,7 @@ class CampaignLoop:
             held = await self._parts.engine_store.take_lease(self.row.id, self._engine, LEASE_S)
             self._trusted_until = asked_at + TRUST_S if held else float("-inf")
             self._renew_at = clock.monotonic() + RENEW_S
-            window = await self._parts.live_window.live(self.row.id, WINDOW_H)
-            self.abandoned, self.answered = window.abandoned, window.persons
+            await self.window.refresh(clock.monotonic())
         if now >= self._hours_at:
             await refresh_hours(self._parts.campaign_store, clock, self.row)
             self._hours_at = now + REFRESH_HOURS_EVERY.total_seconds()
@@ -222,26 +216,38 @@ class CampaignLoop:
 
     async def _fill_hopper(self) -> None:
         now = self._parts.clock.monotonic()
-        free = self._floor.free(self.row.id)
-        wanted = math.ceil(len(free) * self.rules.lines_per_agent) + CLAIM_AHEAD - len(self._hopper)
-        if not self._floor.agents_of(self.row.id) or wanted <= 0 or now < self._claim_at:
+        campaign = self.row.id
+        if not self._floor.agents_of(campaign):
             return
-        claimed = await self._parts.dial_store.claim(self.row.id, self._engine, wanted, free)
-        self._hopper.extend(claimed)
-        if len(claimed) < wanted:
-            self._claim_at = now + EMPTY_S
+        if now >= self._owed_at:
+            self._floor.keep(campaign, await self._parts.dial_store.promised_agents(campaign))
+            self._owed_at = now + OWED_S
+        free = self._floor.free(campaign)
+        await self._hopper.fill(math.ceil(len(free) * self.rules.lines_per_agent) + CLAIM_AHEAD, free, now)
+
+    async def _launch_promised(self) -> None:
+        """Calls with an agent of their own: they take nobody's place, so only lines and rate bound them."""
+        now = self._parts.clock.monotonic()
+        window_s = rate_window_s(self.rules.calls_per_second)
+        by_rate = math.floor(self.rules.calls_per_second * window_s) - len(self._launches.ages(now, window_s))
+        by_lines = self.rules.max_lines - self._calls.lines_of(self.row.trunk)
+        limit = max(0, min(by_rate, by_lines))
+        chosen = await self._hopper.take_with_agents(limit, self._reserve_beforehand, now)
+        if chosen:
+            await self._intend_and_place(chosen, {"reason": WITH_AGENT})
 
     def _decide(self) -> Decision:
         snapshot = pacing_snapshot(
             row=self.row,
             rules=self.rules,
             agents=self._floor.agents_of(self.row.id),
+            kept=self._floor.kept(self.row.id),
             calls=self._calls.of(self.row.id),
             trunk_lines=self._calls.lines_of(self.row.trunk),
             launch_ages=self._launches.ages(self._parts.clock.monotonic(), rate_window_s(self.rules.calls_per_second)),
-            leads_ready=len(self._hopper),
-            abandoned=self.abandoned,
-            answered=self.answered,
+            leads_ready=self._hopper.ready,
+            abandoned=self.window.abandoned,
+            answered=self.window.answered,
             placed=self._placed,
             clock=self._parts.clock,
         )
@@ -251,35 +257,16 @@ class CampaignLoop:
         self.decision = decision
         return decision
 
-    async def _launch(self, decision: Decision) -> None:
-        chosen: list[tuple[ClaimedLead, AgentReserved | None]] = []
-        held: list[ClaimedLead] = []
-        while self._hopper and len(chosen) < decision.launch:
-            lead = self._hopper.popleft()
-            if lead.promised_agent is None and not lead.needs_agent:
-                chosen.append((lead, None))
-                continue
-            reserved = self._reserve_beforehand(lead)
-            if reserved is None:
-                held.append(lead)
-            else:
-                chosen.append((lead, reserved))
-        if held:
-            await self._parts.dial_store.unclaim([lead.attempt for lead in held])
-            self._claim_at = self._parts.clock.monotonic() + EMPTY_S
-        if chosen:
-            await self._intend_and_place(chosen, decision)
-
     def _reserve_beforehand(self, lead: ClaimedLead) -> AgentReserved | None:
         conversation = Conversation(lead, self.rules)
         if lead.promised_agent is not None:
             return self._floor.reserve_for(lead.promised_agent, conversation)
-        for agent in self._floor.free(self.row.id):
-            return self._floor.reserve_for(agent, conversation)
-        return None
+        kept = self._floor.kept(self.row.id)
+        free = next((agent for agent in self._floor.free(self.row.id) if agent not in kept), None)
+        return None if free is None else self._floor.reserve_for(free, conversation)
 
     async def _intend_and_place(
-        self, chosen: Sequence[tuple[ClaimedLead, AgentReserved | None]], decision: Decision
+        self, chosen: Sequence[tuple[ClaimedLead, AgentReserved | None]], pacing: dict[str, Any]
     ) -> None:
         rules = self.rules
         node_incarnation = self._incarnation()
@@ -306,7 +293,7 @@ class CampaignLoop:
                 log.info("intent.blocked", attempt_id=lead.attempt, rule=intent.blocked_by if intent else "missing")
                 self._release(reserved)
             else:
-                self._place(lead, intent, reserved, decision, node_incarnation)
+                self._place(lead, intent, reserved, pacing, node_incarnation)
 
     def _release(self, reserved: AgentReserved | None) -> None:
         if reserved is not None:
@@ -317,7 +304,7 @@ class CampaignLoop:
         lead: ClaimedLead,
         intent: Intent,
         reserved: AgentReserved | None,
-        decision: Decision,
+        pacing: dict[str, Any],
         node_incarnation: str,
     ) -> None:
         context = CallContext(
@@ -328,7 +315,7 @@ class CampaignLoop:
             engine=self._engine,
             node=self._parts.node,
             node_incarnation=node_incarnation,
-            pacing={"reason": decision.reason, **decision.details},
+            pacing=pacing,
         )
         actor = CallActor(context, self._executor, self._parts.clock, reserved)
         self._calls.add(actor)
@@ -354,14 +341,3 @@ class CampaignLoop:
         ]
         await self._parts.dial_store.finish(finals)
         self._doubtful.clear()
-
-    async def _return_hopper(self) -> None:
-        if not self._hopper:
-            return
-        attempts = [lead.attempt for lead in self._hopper]
-        self._hopper.clear()
-        try:
-            await self._parts.dial_store.unclaim(attempts)
-        except DialerError as error:
-            # The rows stay claimed by this engine and go back to the queue when its lease is over.
-            log.warning("hopper.not_returned", count=len(attempts), error=type(error).__name__)

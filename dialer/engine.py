@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import structlog
 
+from dialer.abandonment import LiveWindow
+from dialer.call_actor import CallActor
 from dialer.calls import Calls
-from dialer.campaign_loop import CampaignLoop, LiveWindow
+from dialer.campaign_loop import CampaignLoop
 from dialer.executor import Executor, Recorder
 from dialer.floor import Floor
 from dialer.reconcile import Takeover, close_strangers
@@ -25,7 +27,7 @@ from domain.i18n import _
 from domain.ids import CampaignId, EngineId
 from domain.outcome import AgentState
 from domain.ports import Telephony, Trunks
-from domain.records import AgentRow, CampaignRow
+from domain.records import AgentRow, AttemptFinal, CampaignRow
 from domain.stores import DialStore, EngineStore
 
 log = structlog.get_logger()
@@ -77,7 +79,7 @@ class Engine:
         self._changed = asyncio.Event()  # a call ended, or an agent's state changed
         self.engine_id = EngineId(0)
         self.floor.observe(lambda _change: self._wake())
-        self.calls.observe_finished(lambda _actor, _final: self._wake())
+        self.calls.observe_finished(self._call_finished)
 
     # ---- life -------------------------------------------------------------------------------------
 
@@ -89,20 +91,21 @@ class Engine:
         log.info("engine.started", engine_id=self.engine_id)
         writing = asyncio.create_task(self.writer.run(), name="writer")
         pumping = asyncio.create_task(self._pump(), name="events")
+        stopping = asyncio.create_task(self._stopping.wait(), name="stop")
         try:
-            await self._linked.wait()
-            while not self._stopping.is_set():
+            while not stopping.done():
                 await self._look_round()
-                try:
-                    await asyncio.wait_for(self._stopping.wait(), LOOK_ROUND_S)
-                except TimeoutError:
-                    continue
+                await asyncio.wait((stopping, pumping), timeout=LOOK_ROUND_S, return_when=asyncio.FIRST_COMPLETED)
+                if pumping.done():
+                    # The switch has refused us for good: without its events nothing may be dialled.
+                    pumping.result()
         finally:
             await self._close()
             self.writer.close()
             await writing
-            pumping.cancel()
-            await asyncio.wait((pumping,))
+            for task in (pumping, stopping):
+                task.cancel()
+            await asyncio.wait((pumping, stopping))
             await self._tasks.close()
             await parts.engine_store.end_engine(self.engine_id)
             log.info("engine.stopped", engine_id=self.engine_id)
@@ -188,8 +191,9 @@ class Engine:
         alive = True
         try:
             # First the others, then the own sign of life: after an outage nobody judges by its old ones.
-            await self._takeover.run(self.engine_id)
-            self._taken_over = True
+            if self._linked.is_set():
+                await self._takeover.run(self.engine_id)
+                self._taken_over = True
         except DialerError as error:
             log.warning("engine.takeover_failed", error=type(error).__name__)
         try:
@@ -241,6 +245,12 @@ class Engine:
 
     def incarnation(self) -> str:
         return self._incarnation or ""
+
+    def _call_finished(self, _actor: CallActor, final: AttemptFinal) -> None:
+        loop = self.loops.get(final.campaign)
+        if loop is not None:
+            loop.window.add(final)
+        self._wake()
 
     def _wake(self) -> None:
         self._changed.set()

@@ -135,6 +135,14 @@ class Floor:
         """Reserve this very agent before the call is placed; None if he is not free."""
         return self._reserve(agent, conversation) if self._pool.take(agent) else None
 
+    def keep(self, campaign: CampaignId, agents: Collection[AgentId]) -> None:
+        """These agents owe calls that they promised; until those are placed they take no other customer."""
+        for agent in self._pool.keep(campaign, agents):
+            self._became_free(agent)
+
+    def kept(self, campaign: CampaignId) -> set[AgentId]:
+        return {agent for agent in self._pool.assigned(campaign) if self._pool.is_kept(agent)}
+
     def withdraw(self, attempt: AttemptId) -> None:
         """The customer no longer waits for an agent."""
         self._pool.withdraw(attempt)

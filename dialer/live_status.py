@@ -125,8 +125,8 @@ class StatusKeeper:
                 for agent in self._engine.floor.agents_of(self._campaign)
             ],
             outcomes=dict(self._outcomes),
-            abandoned=loop.abandoned,
-            answered=loop.answered,
+            abandoned=loop.window.abandoned,
+            answered=loop.window.answered,
             abandon_target=loop.rules.abandon_target,
             abandon_limit=loop.rules.abandon_limit,
             reason=loop.reason,

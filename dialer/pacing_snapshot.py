@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from agents.agent import Agent
 from campaigns.rules import CampaignRules
 from dialer.call import CallState
 from dialer.call_actor import CallActor
 from domain.clock import Clock
+from domain.ids import AgentId
 from domain.outcome import AgentState
 from domain.records import CampaignRow
 from pacing import model
@@ -30,11 +31,17 @@ _CALL_PHASE = {
 }
 
 
+def _phase(agent: Agent, kept: Collection[AgentId]) -> model.AgentPhase:
+    phase = _AGENT_PHASE[agent.state]
+    return model.AgentPhase.RESERVED if phase is model.AgentPhase.IDLE and agent.id in kept else phase
+
+
 def pacing_snapshot(
     *,
     row: CampaignRow,
     rules: CampaignRules,
     agents: Sequence[Agent],
+    kept: Collection[AgentId],
     calls: Sequence[CallActor],
     trunk_lines: int,
     launch_ages: tuple[float, ...],
@@ -44,12 +51,13 @@ def pacing_snapshot(
     placed: int,
     clock: Clock,
 ) -> model.Snapshot:
-    """One campaign at this moment. Agents whose telephone is not up yet do not count."""
+    """One campaign at this moment. Agents whose telephone is not up yet do not count; those who are kept for
+    a promise count as reserved."""
     now, monotonic = clock.now(), clock.monotonic()
     return model.Snapshot(
         mode=model.Mode(row.mode),
         agents=tuple(
-            model.Agent(_AGENT_PHASE[agent.state], max(0.0, (now - agent.since).total_seconds()))
+            model.Agent(_phase(agent, kept), max(0.0, (now - agent.since).total_seconds()))
             for agent in agents
             if agent.state in _AGENT_PHASE
         ),
