@@ -24,7 +24,7 @@ _AGENT_DIGITS = 6
 _SHIFT_DIGITS = 9
 
 _CUSTOMER = re.compile(rf"pd-(\d{{{_ATTEMPT_DIGITS}}})", re.ASCII)
-_GATE = re.compile(r"(.+)-e\d{9}")
+_GATE = re.compile(r"(.+)-e\d{9}", re.ASCII)
 _AGENT_LEG = re.compile(rf"ag-(\d{{{_AGENT_DIGITS}}})-(\d{{{_SHIFT_DIGITS}}})")
 
 

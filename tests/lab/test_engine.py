@@ -10,6 +10,7 @@ import asyncpg
 import numpy as np
 import pytest
 
+from domain.ids import customer_channel
 from domain.outcome import AgentState, Outcome
 from lab.network import Lab
 from lab.tones import F_AGENT, F_CUSTOMER, level, read_wav
@@ -83,6 +84,13 @@ async def test_with_every_agent_busy_an_answered_call_hears_the_message_and_is_a
         await stage.until(lambda: len(stage.finals) >= 2)
         rows = await stage.attempts()
         assert stage.in_state(AgentState.TALKING) == 1
+        # The switch recorded them from the answer on; what was no conversation leaves no trace of it.
+        await stage.running.recordings.drain()
+        assert stage.running.recordings.counts.discarded == 2
+        monitor = lab.spool_switch / "monitor"
+        assert not any((monitor / f"{customer_channel(row['id'])}.raw").exists() for row in rows)
+        kept = {row["attempt_id"] for row in await pool.fetch("SELECT attempt_id FROM recording")}
+        assert kept.isdisjoint(row["id"] for row in rows)
     assert [row["outcome"] for row in rows] == ["ABANDONED"] * 2
     for row in rows:
         assert row["message_heard"] is True
@@ -123,6 +131,25 @@ async def test_answer_to_bridge_is_short(lab: Lab, tmp_path: Path, database: str
         rows = await stage.attempts()
     waits = sorted((row["bridged_at"] - row["answered_at"]).total_seconds() for row in rows)
     assert waits[-2] < 0.5  # five times the promise, on a busy machine
+
+
+async def test_a_trunk_that_does_not_answer_is_not_dialled_through_until_it_is_back(
+    data_dir: Path, tmp_path: Path, database: str, pool: asyncpg.Pool
+) -> None:
+    with Lab.start(data_dir, agents=1) as lab:
+        network = next(one for one in lab.instances if one.name == "network")
+        async with scene(lab, tmp_path, database, pool, ["7002"] * 2, sign_on=False) as stage:
+            engine, switch = stage.running.engine, stage.running.switch
+            await stage.until(lambda: switch.trunk_reachable(lab.trunk) is True)
+            await asyncio.to_thread(network.stop)
+            await stage.until(lambda: engine.loops[stage.campaign.id].reason == "trunk_unreachable", 60)
+            await asyncio.to_thread(network.start)
+            await stage.until(lambda: engine.loops[stage.campaign.id].reason != "trunk_unreachable", 60)
+            await stage.sign_on(1)
+            await stage.until(lambda: len(stage.finals) >= 2, 60)
+            rows = await stage.attempts()
+            assert switch.counts.unreachable >= 1
+    assert [row["outcome"] for row in rows] == ["ANSWERED"] * 2
 
 
 def stereo(path: Path) -> tuple[np.ndarray, np.ndarray]:
