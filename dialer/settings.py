@@ -47,6 +47,10 @@ class Settings(BaseSettings):
     log_json: bool = False
     log_level: Level | None = None  # default: info for the engine, warning for other commands
 
+    def database(self) -> str | None:
+        """The DSN; None for a private server."""
+        return self.dsn.get_secret_value() if self.dsn is not None else None
+
     def ari_password(self) -> str:
         return _secret(self.ari_secret, self.ari_secret_file)
 

@@ -19,20 +19,13 @@ from dialer.engine import Engine, EngineParts
 from dialer.settings import Settings
 from dialer.switch_watch import SwitchWatch
 from domain.clock import Clock, SystemClock
-from domain.errors import Unavailable
-from domain.i18n import _
 from recordings.pipeline import RecordingPipeline
+from sql import access
 from sql.campaigns import PgCampaignStore
 from sql.dialing import PgDialStore
-from sql.embedded import EmbeddedPostgres
 from sql.engines import PgEngineStore
 from sql.kpi import PgKpiReader
-from sql.migrate import pending
-from sql.pool import connect_pool
 from sql.recordings import PgRecordingStore
-
-#: Connections of one engine to PostgreSQL.
-ENGINE_POOL = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,32 +41,10 @@ class Running:
 
 
 @asynccontextmanager
-async def database(settings: Settings) -> AsyncIterator[str]:
-    """The DSN to work with: the given one, or that of a private server for as long as the block runs."""
-    if settings.dsn is not None:
-        yield settings.dsn.get_secret_value()
-        return
-    server = await asyncio.to_thread(EmbeddedPostgres.start, settings.data_dir)
-    try:
-        yield server.dsn()
-    finally:
-        await asyncio.to_thread(server.stop)
-
-
-@asynccontextmanager
 async def connected(settings: Settings, *, name: str) -> AsyncIterator[asyncpg.Pool]:
-    """A pool on a database whose schema is up to date."""
-    async with database(settings) as dsn:
-        pool = await connect_pool(dsn, application_name=name, max_size=ENGINE_POOL)
-        try:
-            async with pool.acquire() as connection:
-                if missing := await pending(connection):
-                    raise Unavailable(
-                        _("The database lacks {count} migrations. Run: dialer db migrate").format(count=len(missing))
-                    )
-            yield pool
-        finally:
-            await pool.close()
+    """A pool on a database whose schema is up to date: the given one, or that of a private server."""
+    async with access.connected(settings.database(), settings.data_dir, name=name) as pool:
+        yield pool
 
 
 @asynccontextmanager

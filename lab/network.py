@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Self
 
 from domain.errors import BadInput, Unavailable
-from lab import ports, tones
+from lab import ports
 from lab.instance import Folder, Instance
 from lab.processes import ProcessId
 from lab.render import render_agents, render_folder, write_private
@@ -176,6 +176,9 @@ class _Plan:
     def switch(self) -> Instance:
         folder = Folder(self.folder / "switch")
         folder.make()
+        # Here and below, not at the top: it imports numpy, and every command of `dialer` imports this module.
+        from lab import tones
+
         tones.write_sounds(self.sounds)
         first, last = self.block.switch_rtp
         values = {
@@ -201,6 +204,8 @@ class _Plan:
         folder = Folder(self.folder / "network")
         folder.make()
         self.heard.mkdir(parents=True)
+        from lab import tones
+
         first, last = self.block.network_rtp
         values = {
             **folder.values(self.root),

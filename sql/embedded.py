@@ -36,6 +36,7 @@ import structlog
 
 from domain.errors import BadInput, Unavailable
 from domain.i18n import _
+from sql.embedded_users import ServerUsers
 
 PACKAGES = Path("/usr/lib/postgresql")
 REACHABLE_FOR_ALL = Path("/var/lib/dialer-postgres")
@@ -66,16 +67,19 @@ class _User:
 class EmbeddedPostgres:
     """A running private server. All methods block: call them before the event loop, or in a thread.
 
-    started_here: False if it was running already (left by a process that is gone, or shared with one
-    that lives); then `stop` leaves it alone.
+    started_here: False if it was running already: left by a process that is gone (then `stop` leaves it
+    alone), or shared with others that live (then the last of all who use it stops it).
     """
 
-    def __init__(self, home: Path, programs: Path, user: _User, *, port: int, started_here: bool) -> None:
+    def __init__(
+        self, home: Path, programs: Path, user: _User, users: ServerUsers, *, port: int, started_here: bool
+    ) -> None:
         self.home = home
         self.port = port
         self.started_here = started_here
         self._programs = programs
         self._user = user
+        self._users: ServerUsers | None = users
 
     @classmethod
     def start(
@@ -94,11 +98,13 @@ class EmbeddedPostgres:
             running = _running_port(home / "cluster")
             if running is not None:
                 _log.info("embedded_postgres_adopted", port=running)
-                return cls(home, programs, user, port=running, started_here=False)
+                return cls(home, programs, user, ServerUsers(home), port=running, started_here=False)
             _run_first_time(home, programs, user)
             port = _launch(home, programs, user, settings or {})
+            users = ServerUsers(home)
+            users.server_is_new()
         _log.info("embedded_postgres_started", port=port)
-        return cls(home, programs, user, port=port, started_here=True)
+        return cls(home, programs, user, users, port=port, started_here=True)
 
     def dsn(self, database: str = DATABASE) -> str:
         """A DSN over TCP; it holds the password."""
@@ -106,12 +112,12 @@ class EmbeddedPostgres:
         return f"postgresql://{ROLE}:{password}@127.0.0.1:{self.port}/{database}"
 
     def stop(self) -> None:
-        """Stop the server if this object started it; open transactions are rolled back."""
-        if not self.started_here:
+        """Leave the server; stop it if nobody else uses it. Open transactions are rolled back."""
+        if self._users is None:
             return
         with _locked(self.home):
-            self.started_here = False
-            if _running_port(self.home / "cluster") is None:
+            users, self._users = self._users, None
+            if not users.leave(started_here=self.started_here) or _running_port(self.home / "cluster") is None:
                 return
             command = ["-D", str(self.home / "cluster"), "-m", "fast", "-w", "-t", str(_STOP_S), "stop"]
             _run([str(self._programs / "pg_ctl"), *command], self._user, timeout=_STOP_S + 5)

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import structlog
 
-from dialer.reconcile import SILENT_S
 from domain.errors import AlreadyExists
 from domain.i18n import _
 from sql.engines import PgEngineStore
 
 log = structlog.get_logger()
 
+#: An engine that has been silent for so long is gone: dialer.reconcile.SILENT_S, without importing the engine.
+SILENT_S = 5.0
 #: An engine that lives says so every second; seconds between two looks at its last sign.
 LOOK_AGAIN_S = 1.2
 

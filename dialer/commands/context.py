@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from dialer.settings import Settings, read_settings
-from dialer.wiring import connected
 from domain.errors import BadInput
 from domain.i18n import _
+from sql.access import connected
 from sql.errors import translated
 
 T = TypeVar("T")
@@ -38,7 +38,8 @@ def with_database(work: Callable[[asyncpg.Pool], Awaitable[T]], settings: Settin
     """Run `work` on a migrated database: the given one, or the private server."""
 
     async def run() -> T:
-        async with connected(settings or read_settings(), name="dialer-cli") as pool:
+        told = settings or read_settings()
+        async with connected(told.database(), told.data_dir, name="dialer-cli") as pool:
             # Where no store stands between, and for what a store does not foresee.
             with translated(_("the dialler's database")):
                 return await work(pool)

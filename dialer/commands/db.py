@@ -8,8 +8,8 @@ import typer
 
 from dialer.commands.context import JSON_OPTION, console, print_json
 from dialer.settings import read_settings
-from dialer.wiring import database
 from domain.i18n import _, ngettext
+from sql.access import database
 from sql.migrate import migrate as apply_migrations
 
 app = typer.Typer(no_args_is_help=True)
@@ -23,7 +23,8 @@ def _group() -> None:
 @app.command(help=_("Bring the schema up to this version. Safe to repeat."))
 def migrate(as_json: bool = JSON_OPTION) -> None:
     async def run() -> list[str]:
-        async with database(read_settings()) as dsn:
+        settings = read_settings()
+        async with database(settings.database(), settings.data_dir) as dsn:
             return await apply_migrations(dsn)
 
     applied = asyncio.run(run())

@@ -117,6 +117,18 @@ async def test_a_running_server_is_adopted_and_stopped_only_by_who_started_it(
     assert await ask(server, "SELECT 1") == 1
 
 
+async def test_who_started_a_server_leaves_it_to_those_who_still_use_it(made_once: Path) -> None:
+    first = EmbeddedPostgres.start(made_once)
+    second, third = EmbeddedPostgres.start(made_once), EmbeddedPostgres.start(made_once)
+    for leaving in (first, second):
+        leaving.stop()
+        assert await ask(third, "SELECT 1") == 1
+    third.stop()
+    wait_until_gone(third.home)
+    with pytest.raises(Unavailable):
+        await ask(third, "SELECT 1")
+
+
 async def test_a_server_started_by_a_process_that_is_gone_is_adopted(made_once: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from sql.embedded import EmbeddedPostgres; "
