@@ -107,15 +107,23 @@ def screen(status: LiveStatus, elapsed_s: float) -> RenderableType:
     return Group(Panel(head, title=title, border_style="blue"), body)
 
 
+def _side(title: str, columns: int) -> Table:
+    """A table may be empty, but rich cannot stretch one without columns."""
+    table = Table(title=title, expand=True, show_header=False, box=None)
+    for _column in range(columns):
+        table.add_column()
+    return table
+
+
 def _lines(status: LiveStatus) -> RenderableType:
-    table = Table(title=_("Lines"), expand=True, show_header=False, box=None)
+    table = _side(_("Lines"), 2)
     for stage in _STAGES:
         table.add_row(stage_name(stage), str(status.lines.get(stage, 0)))
     return table
 
 
 def _agents(status: LiveStatus) -> RenderableType:
-    table = Table(title=_("Agents"), expand=True, show_header=False, box=None)
+    table = _side(_("Agents"), 3)
     for state, style in _AGENT_STYLE.items():
         inside: list[AgentLine] = [agent for agent in status.agents if agent.state is state]
         if inside:
@@ -125,7 +133,7 @@ def _agents(status: LiveStatus) -> RenderableType:
 
 
 def _last(status: LiveStatus) -> RenderableType:
-    table = Table(title=_("Last calls"), expand=True, show_header=False, box=None)
+    table = _side(_("Last calls"), 3)
     for call in reversed(status.last):
         text = Text(outcome_label(call.outcome), style=_OUTCOME_STYLE.get(call.outcome, ""), no_wrap=True)
         table.add_row(f"{call.at:%H:%M:%S}", f"#{call.attempt}", text)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -59,6 +60,16 @@ def test_the_screen_fits_its_terminal(width: int, language: str) -> None:
     assert len(lines) <= 23
     assert "Окна · 01:15" in lines[0]
     assert any("5.0%" in row for row in lines)
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_before_anybody_works_there_is_a_screen_too(width: int) -> None:
+    nothing = replace(
+        STATUS, leads={}, lines={}, agents=[], outcomes={}, abandoned=0, answered=0, reason="", bridge_ms=None, last=[]
+    )
+    console = Console(file=io.StringIO(), width=width, force_terminal=True)
+    with use_language("en"):
+        console.print(screen(nothing, 0))
 
 
 def test_a_narrow_terminal_loses_no_number() -> None:
