@@ -5,7 +5,7 @@
 
 A call that was answered and never bridged has a raw file too, which `discard` removes: it was no conversation.
 No step is waited for by a call. After a crash at any point either the raw file or the whole WAV is there with a
-row in state 'recording', or a raw file whose attempt has no row; `repair` and the sweep go by these.
+row in state 'recording', or a raw file whose attempt has no row; `repair` goes by these.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class RecordingPipeline:
 
     spool_dir: where the switch's dialplan records (it and this process both need to write there). archive_dir:
     where the WAV files live. workers: threads that read and write audio. watchers: files watched at a time
-    until they rest. drain_s: patience when leaving. sweep_s: between two looks for raw files that nobody asks for.
+    until they rest. drain_s: patience when leaving. repair_s: between two repairs.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class RecordingPipeline:
         store_retry_s: float = 1.0,
         store_tries: int = 30,
         drain_s: float = 20.0,
-        sweep_s: float = 60.0,
+        repair_s: float = 60.0,
     ) -> None:
         self._store = store
         self._spool = spool_dir
@@ -101,7 +101,7 @@ class RecordingPipeline:
         self._store_retry_s = store_retry_s
         self._store_tries = store_tries
         self._drain_s = drain_s
-        self._sweep_s = sweep_s
+        self._repair_s = repair_s
         self.counts = PipelineCounts()
         self._open: dict[AttemptId, _Job] = {}  # started here, not finished
         self._queued: set[AttemptId] = set()
@@ -116,7 +116,7 @@ class RecordingPipeline:
         for number in range(self._watchers):
             task = asyncio.create_task(self._work(), name=f"recordings-{number}")
             self._tasks.add(task)
-        self._tasks.add(asyncio.create_task(self._sweep_now_and_then(), name="recordings-sweep"))
+        self._tasks.add(asyncio.create_task(self._repair_now_and_then(), name="recordings-repair"))
         return self
 
     async def __aexit__(
@@ -165,7 +165,7 @@ class RecordingPipeline:
         await self._queue.join()
 
     async def repair(self) -> int:
-        """Queue what a crash left unfinished and return how many; safe at any time, meant for the start.
+        """Queue what a crash or a full disk left unfinished and return how many; done at the start and now and then.
 
         A raw file that still grows belongs to a call that is alive and is left alone. Raises Unavailable.
         """
@@ -208,14 +208,14 @@ class RecordingPipeline:
             self._refused.add(refuse.raw)
             self._queue.put_nowait(refuse)
 
-    async def _sweep_now_and_then(self) -> None:
+    async def _repair_now_and_then(self) -> None:
         # Not the pipeline's own sleeper: this one waits for no file.
         while True:
-            await asyncio.sleep(self._sweep_s)
+            await asyncio.sleep(self._repair_s)
             try:
-                await self.sweep()
+                await self.repair()
             except (DialerError, OSError) as error:
-                log.warning("recordings.not_swept", reason=type(error).__name__)
+                log.warning("recordings.not_repaired", reason=type(error).__name__)
 
     # ---- begin --------------------------------------------------------------------------------
 
@@ -271,7 +271,7 @@ class RecordingPipeline:
                     await self._complete(job)
 
     async def _remove_at_rest(self, refuse: _Refuse) -> None:
-        """What still grows is left to a later sweep."""
+        """What still grows is left to a later repair."""
         match await self._wait_for_rest(refuse.raw, at_once=refuse.stray):
             case Rest.MISSING:
                 return

@@ -432,16 +432,16 @@ async def test_a_sweep_leaves_the_calls_of_this_engine_alone(bench: Bench) -> No
     assert bench.state(1) == "stored"
 
 
-async def test_the_spool_is_swept_now_and_then_also_after_an_outage(bench: Bench) -> None:
-    bench.spool.mkdir()
+async def test_repair_is_done_now_and_then_also_after_an_outage(bench: Bench) -> None:
+    bench.left_by_crash(4, FRAME * 10)  # its call was alive at the start
     bench.raw(5).write_bytes(FRAME)
     bench.store.outage = 2
     with capture_logs() as logs:
-        async with bench.pipeline(sweep_s=0.001) as pipeline, asyncio.timeout(5):
-            while bench.raw(5).exists():  # noqa: ASYNC110 - a file
+        async with bench.pipeline(repair_s=0.001) as pipeline, asyncio.timeout(5):
+            while bench.raw(5).exists() or bench.state(4) != "stored":  # noqa: ASYNC110 - a file
                 await asyncio.sleep(0.001)
             assert pipeline.counts.deferred == 0
-    assert [entry["event"] for entry in logs if entry["log_level"] == "warning"] == ["recordings.not_swept"] * 2
+    assert [entry["event"] for entry in logs if entry["log_level"] == "warning"] == ["recordings.not_repaired"] * 2
 
 
 async def test_leaving_finishes_what_is_queued(bench: Bench) -> None:
@@ -453,7 +453,6 @@ async def test_leaving_finishes_what_is_queued(bench: Bench) -> None:
 
 
 async def test_leaving_in_haste_leaves_the_rest_to_repair(bench: Bench) -> None:
-    bench.switch.will_write("pd-000000000002", FRAME * 10)
     with capture_logs() as logs:
         async with bench.pipeline(drain_s=0.0) as pipeline:
             await record(pipeline, 1)
