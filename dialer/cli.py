@@ -71,7 +71,8 @@ def _run() -> int:
 
 def _say(text: str, code: int) -> int:
     red, plain = ("\033[1;31m", "\033[0m") if _shows_colour(sys.stderr) else ("", "")
-    sys.stderr.write(f"{red}{_('Error')}:{plain} {text}\n")
+    label = _("Error")
+    sys.stderr.write(f"{red}{label}:{plain} {text}\n")
     return code
 
 

@@ -202,7 +202,9 @@ class PgCampaignStore:
         with translated(_WHERE):
             rows = await self._pool.fetch(_SQL["agents_by_login"], sorted(set(logins)))
         if missing := sorted(set(logins) - {row["login"] for row in rows}):
-            raise NotFound(_("There is no agent {logins}.").format(logins=", ".join(missing)))
+            raise NotFound(
+                _("There is no agent {logins}. List them: dialer agent list").format(logins=", ".join(missing))
+            )
         return [agent_row(row) for row in rows]
 
     async def set_wanted(self, agent: AgentId, wanted: str) -> None:

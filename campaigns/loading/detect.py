@@ -21,12 +21,6 @@ MAX_LINE_BYTES = 1_000_000
 ENCODINGS = ("utf-8", "utf-8-sig", "cp1251")
 SEPARATORS = (";", ",", "\t", "|")
 
-_SIGNATURES = (
-    (b"PK\x03\x04", "an Excel workbook (.xlsx) or a ZIP archive"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)"),
-    (b"%PDF", "a PDF document"),
-    (b"\x1f\x8b", "a gzip archive"),
-)
 _CONTROLS = tuple(bytes([code]) for code in range(1, 7))
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -88,6 +82,9 @@ def _scan(path: Path) -> _Scan:
     head = b""
     size = line_start = line_no = 0
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            # A pipe or a device may have no end, and a base is read twice.
+            raise BadInput(_("{file} is not a file but a pipe or a device. Save the base as a file.").format(file=path))
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK):
                 if not size:
@@ -107,6 +104,8 @@ def _scan(path: Path) -> _Scan:
         raise BadInput(_("{file} is a folder. Name a CSV file.").format(file=path)) from None
     except PermissionError:
         raise BadInput(_("{file} cannot be read: permission denied.").format(file=path)) from None
+    except OSError as error:
+        raise BadInput(_("{file} cannot be read: {why}.").format(file=path, why=error.strerror)) from None
     if not size:
         raise BadInput(_("{file} is empty.").format(file=path.name))
     if utf8 is not None and _truncated(utf8):
@@ -133,7 +132,13 @@ def _truncated(decoder: codecs.IncrementalDecoder) -> bool:
 
 
 def _refuse_other_kinds(name: str, head: bytes) -> None:
-    for signature, kind in _SIGNATURES:
+    kinds = (
+        (b"PK\x03\x04", _("an Excel workbook (.xlsx) or a ZIP archive")),
+        (b"\xd0\xcf\x11\xe0", _("an old Excel workbook (.xls)")),
+        (b"%PDF", _("a PDF document")),
+        (b"\x1f\x8b", _("a gzip archive")),
+    )
+    for signature, kind in kinds:
         if head.startswith(signature):
             raise BadInput(
                 _("{file} is {kind}. Save it as CSV (UTF-8 or windows-1251) and load that.").format(

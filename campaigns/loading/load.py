@@ -93,6 +93,7 @@ async def load_base(
                 rejects.open(mapping.titles)
                 async for row in load.rejected():
                     rejects.write([replace(row, reason=reason_text(row.reason))])
+                rejects.finish()
         rejects.publish()
     except AlreadyExists:
         # Somebody loaded it between our look and our turn.

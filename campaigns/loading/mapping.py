@@ -64,11 +64,13 @@ def map_columns(
     sample: Sequence[Sequence[str]], default_country: str, told: Mapping[Role, str] | None = None
 ) -> ColumnMapping:
     """told: role to a column's header, or its number from 1. Raises BadInput if no column holds telephones,
-    a column that was told does not exist, or one is told twice."""
+    there is nothing below the header, a column that was told does not exist, or one is told twice."""
     width = max(len(row) for row in sample)
     header = not any(_is_phone(cell, default_country) for cell in sample[0])
     titles = _titles(sample[0] if header else (), width)
     data = [row for row in sample[1 if header else 0 :] if row][:_SAMPLE_ROWS]
+    if not data:
+        raise BadInput(_("The file holds a header and no rows below it. Save the base again, with its rows."))
     columns = {role: _told(role, column, titles) for role, column in (told or {}).items()}
     if len(set(columns.values())) < len(columns):
         raise BadInput(_("The same column was given two roles."))

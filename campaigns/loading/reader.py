@@ -42,6 +42,8 @@ def read_rows(path: Path, facts: FileFacts) -> Iterator[Row]:
                         file=path.name, line=begins, reason=error
                     )
                 ) from None
+            except OSError as error:
+                raise BadInput(_("{file} cannot be read: {why}.").format(file=path, why=error.strerror)) from None
             except UnicodeDecodeError:
                 raise BadInput(
                     _("{file}, line {line} or after: not {encoding}. Choose another encoding.").format(

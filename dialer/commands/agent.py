@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncpg
 import typer
 
-from dialer.commands.context import JSON_OPTION, console, print_json, table, with_database
-from domain.errors import NotFound
+from dialer.commands.context import JSON_OPTION, console, print_json, print_table, with_database
 from domain.i18n import _
 from domain.records import AgentRow
 from sql.campaigns import PgCampaignStore
@@ -35,7 +34,7 @@ def assign(
     async def work(pool: asyncpg.Pool) -> None:
         store = PgCampaignStore(pool)
         row = await store.by_name(campaign)
-        await store.assign_agents(row.id, [agent.id for agent in await known_agents(store, logins)])
+        await store.assign_agents(row.id, [agent.id for agent in await store.agents_by_login(logins)])
 
     with_database(work)
     console.print(_("Done."))
@@ -66,25 +65,15 @@ def list_agents(as_json: bool = JSON_OPTION) -> None:
         print_json([{"login": row.login, "name": row.name, "endpoint": row.endpoint, "wanted": row.wanted}
                     for row in rows])  # fmt: skip
         return
-    shown = table(_("Login"), _("Name"), _("Endpoint"), _("Wants to be"))
-    for row in rows:
-        shown.add_row(row.login, row.name, row.endpoint, row.wanted)
-    console.print(shown)
+    titles = (_("Login"), _("Name"), _("Endpoint"), _("Wants to be"))
+    print_table(titles, [(row.login, row.name, row.endpoint, row.wanted) for row in rows])
 
 
 def _want(logins: list[str], wanted: str) -> None:
     async def work(pool: asyncpg.Pool) -> None:
         store = PgCampaignStore(pool)
-        for agent in await known_agents(store, logins):
+        for agent in await store.agents_by_login(logins):
             await store.set_wanted(agent.id, wanted)
 
     with_database(work)
     console.print(_("Done."))
-
-
-async def known_agents(store: PgCampaignStore, logins: list[str]) -> list[AgentRow]:
-    rows = list(await store.agents_by_login(logins))
-    missing = sorted(set(logins) - {row.login for row in rows})
-    if missing:
-        raise NotFound(_("There is no agent {logins}. List them: dialer agent list").format(logins=", ".join(missing)))
-    return rows

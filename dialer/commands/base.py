@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from campaigns.loading.load import LoadReport, LoadRequest, load_base
 from campaigns.loading.mapping import Role
-from dialer.commands.context import JSON_OPTION, console, errors, print_json, table, who, with_database
+from dialer.commands.context import JSON_OPTION, console, errors, pairs, print_json, who, with_database
 from dialer.settings import read_settings
 from domain.clock import SystemClock
 from domain.errors import BadInput
@@ -29,7 +29,7 @@ def _group() -> None:
 
 @app.command(help=_("Load a CSV file: all of it or nothing. The same file twice is loaded once."))
 def load(
-    file: Path = typer.Argument(help=_("The file.")),
+    file: Path = typer.Argument(help=_("The file."), readable=False),
     campaign: str = typer.Option(..., help=_("The campaign.")),
     list_name: str = typer.Option("main", "--list", help=_("The list that the leads go to.")),
     temperature: str = typer.Option("cold", help=_("cold, warm or hot.")),
@@ -108,7 +108,7 @@ def show_load(report: LoadReport, *, as_json: bool) -> None:
         return
     if report.already_loaded:
         console.print(_("This file was loaded into the campaign before; nothing was changed."))
-    shown = table()
+    shown = pairs()
     shown.add_row(_("Rows"), str(counts.rows))
     shown.add_row(_("Accepted"), str(counts.accepted))
     if counts.zone_unknown:

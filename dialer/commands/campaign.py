@@ -10,7 +10,7 @@ import typer
 
 from campaigns.presets import PRESETS
 from campaigns.service import CampaignRequest, change_rules, create_campaign, start_campaign
-from dialer.commands.context import JSON_OPTION, console, print_json, read_json_file, table, with_database
+from dialer.commands.context import JSON_OPTION, console, pairs, print_json, print_table, read_json_file, with_database
 from dialer.settings import Settings, read_settings
 from domain.clock import SystemClock
 from domain.i18n import _
@@ -33,7 +33,8 @@ def create(
     preset_name: str = typer.Option("cold", "--preset", help=_("Rules to start from: {known}.").format(
         known=", ".join(PRESETS))),
     mode: str = typer.Option("progressive", help=_("progressive: a call per free agent; power: several.")),
-    rules_file: Path | None = typer.Option(None, "--rules", help=_("JSON file with rules that replace the preset's.")),
+    rules_file: Path | None = typer.Option(
+        None, "--rules", readable=False, help=_("JSON file with rules that replace the preset's.")),
     caller_id: str = typer.Option("", help=_("The number to show, digits only.")),
     message: str | None = typer.Option(None, help=_("What an abandoned person hears, as the switch names it.")),
     as_json: bool = JSON_OPTION,
@@ -121,7 +122,7 @@ def pause(name: str = typer.Argument(help=_("The campaign."))) -> None:
 @app.command(help=_("Show or replace the rules of a campaign; a running one follows within a second."))
 def rules(
     name: str = typer.Argument(help=_("The campaign.")),
-    file: Path | None = typer.Option(None, "--set", help=_("JSON file with the fields to change.")),
+    file: Path | None = typer.Option(None, "--set", readable=False, help=_("JSON file with the fields to change.")),
 ) -> None:
     settings = read_settings()
 
@@ -167,10 +168,10 @@ def list_campaigns(as_json: bool = JSON_OPTION) -> None:
     if as_json:
         print_json(rows)
         return
-    shown = table(_("Name"), _("Client"), _("State"), _("Mode"), _("Leads"), _("Done"), _("Agents"), _("Attempts"))
-    for row in rows:
-        shown.add_row(*(str(value) for value in {**row, "state": state_name(row["state"])}.values()))
-    console.print(shown)
+    print_table(
+        (_("Name"), _("Client"), _("State"), _("Mode"), _("Leads"), _("Done"), _("Agents"), _("Attempts")),
+        [[str(value) for value in {**row, "state": state_name(row["state"])}.values()] for row in rows],
+    )
 
 
 @app.command(help=_("How far a campaign is, and what is going on."))
@@ -193,7 +194,7 @@ def status(name: str = typer.Argument(help=_("The campaign.")), as_json: bool = 
             }
         )
         return
-    shown = table()
+    shown = pairs()
     shown.add_row(_("Campaign"), f"{found.row.name} ({state_name(found.row.state)})")
     for state, count in found.leads.items():
         shown.add_row(f"  {state_label(state)}", str(count))

@@ -7,21 +7,20 @@ import getpass
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
 import typer
-from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from dialer.settings import Settings, read_settings
 from domain.errors import BadInput
 from domain.i18n import _
 from sql.access import connected
-from sql.errors import translated
 
 T = TypeVar("T")
 
@@ -40,9 +39,7 @@ def with_database(work: Callable[[asyncpg.Pool], Awaitable[T]], settings: Settin
     async def run() -> T:
         told = settings or read_settings()
         async with connected(told.database(), told.data_dir, name="dialer-cli") as pool:
-            # Where no store stands between, and for what a store does not foresee.
-            with translated(_("the dialler's database")):
-                return await work(pool)
+            return await work(pool)
 
     return asyncio.run(run())
 
@@ -59,12 +56,27 @@ def print_json(value: Any) -> None:
     console.print_json(json.dumps(value, ensure_ascii=False, default=str))
 
 
-def table(*titles: str) -> Table:
-    """A table that loses nothing on a narrow terminal: cells are folded, not cut. Without titles: two bare columns."""
-    made = Table(show_header=bool(titles), box=box.HEAVY_HEAD if titles else None)
-    for title in titles or ("", ""):
-        made.add_column(title, overflow="fold")
+def pairs() -> Table:
+    """Two bare columns; what does not fit is folded, not cut."""
+    made = Table(show_header=False, box=None)
+    made.add_column(overflow="fold")
+    made.add_column(overflow="fold")
     return made
+
+
+def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table where it fits; below each other, a block of lines per row, where it does not."""
+    widths = [max(len(title), *(len(row[i]) for row in rows), 0) for i, title in enumerate(titles)]
+    if sum(widths) + 3 * len(titles) + 1 <= console.width:
+        made = Table(*titles)
+        for row in rows:
+            made.add_row(*map(Text, row))
+        console.print(made)
+        return
+    for number, row in enumerate(rows):
+        if number:
+            console.print()
+        print_facts(dict(zip(titles, row, strict=True)), as_json=False)
 
 
 def print_facts(facts: Mapping[str, Any], *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ import asyncpg
 import typer
 
 from campaigns.dnc import DncReport, DncSource, add_number, import_dnc, remove_number
-from dialer.commands.context import JSON_OPTION, console, print_facts, print_json, table, who, with_database
+from dialer.commands.context import JSON_OPTION, console, print_facts, print_json, print_table, who, with_database
 from domain.bases import DncEntry
 from domain.i18n import _
 from sql.dnc import PgDncStore
@@ -36,7 +36,7 @@ def add(
 
 @app.command("import", help=_("Add the numbers of a CSV file."))
 def import_file(
-    file: Path = typer.Argument(help=_("The file.")),
+    file: Path = typer.Argument(help=_("The file."), readable=False),
     reason: str = typer.Option(..., help=_("Why.")),
     client: str | None = _CLIENT,
     column: str | None = typer.Option(None, help=_("The column of the numbers, instead of guessing.")),
@@ -86,8 +86,11 @@ def list_entries(
             ]
         )  # fmt: skip
         return
-    shown = table(_("Number"), _("Client"), _("Reason"), _("Added by"), _("Added at"))
-    for entry in entries:
-        added_at = f"{entry.added_at:%Y-%m-%d %H:%M}"
-        shown.add_row(entry.number, entry.client or "–", entry.reason, entry.added_by, added_at)
-    console.print(shown)
+    titles = (_("Number"), _("Client"), _("Reason"), _("Added by"), _("Added at"))
+    print_table(
+        titles,
+        [
+            (entry.number, entry.client or "–", entry.reason, entry.added_by, f"{entry.added_at:%Y-%m-%d %H:%M}")
+            for entry in entries
+        ],
+    )
