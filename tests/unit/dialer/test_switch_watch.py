@@ -82,7 +82,7 @@ async def test_the_end_of_the_watch_ends_no_engine_and_leaves_nothing_known(
 
 
 async def test_what_wants_a_persons_attention_is_logged_and_counted() -> None:
-    news = [
+    news: list[SwitchEvent] = [
         WatchUp(_NOW),
         SwitchBooted(_NOW),
         _BACK,
