@@ -78,6 +78,7 @@ async def load_with_progress(pool: asyncpg.Pool, request: LoadRequest) -> LoadRe
         TimeElapsedColumn(),
         console=errors,
         transient=True,
+        disable=not errors.is_terminal,
     )
     with bar:
         task = bar.add_task(_("Loading {file}").format(file=request.path.name), total=None)

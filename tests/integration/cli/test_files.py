@@ -89,7 +89,7 @@ def test_a_folder_a_pipe_and_a_closed_file_are_refused(
     ("options", "words"),
     [
         (("--temperature", "tepid"), ("cold, warm or hot", "tepid")),
-        (("--country", "XX"), ("XX", "Give two capital letters")),
+        (("--country", "XX"), ("XX", "Give two capitals")),
         (("--zone", "Nowhere"), ("Nowhere", "time zone")),
         (("--column", "phone=Fax"), ("There is no column Fax", "phone, name")),
     ],
