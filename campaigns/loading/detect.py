@@ -19,6 +19,7 @@ _SAMPLE_ROWS = 50
 MAX_LINE_BYTES = 1_000_000
 
 ENCODINGS = ("utf-8", "utf-8-sig", "cp1251")
+_ALSO_CALLED = {"windows-1251": "cp1251", "win-1251": "cp1251", "utf8": "utf-8"}
 SEPARATORS = (";", ",", "\t", "|")
 
 _CONTROLS = tuple(bytes([code]) for code in range(1, 7))
@@ -42,6 +43,8 @@ def inspect(path: Path, encoding: str | None = None, separator: str | None = Non
 
     encoding, separator: taken as given instead of detected.
     """
+    if encoding is not None:
+        encoding = _ALSO_CALLED.get(encoding.strip().lower(), encoding.strip().lower())
     if encoding is not None and encoding not in ENCODINGS:
         raise BadInput(
             _("Encoding {name} is not supported. Choose one of: {known}.").format(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -141,3 +142,13 @@ def test_two_loads_of_a_file_at_once_load_it_once(dialer: CommandLine, folder: P
     assert again.code == 0
     assert "was loaded into the campaign before" in again.out
     assert loaded(dsn) == (1, 50)
+
+
+def test_the_encoding_may_be_given_by_the_name_that_the_help_tells(
+    dialer: CommandLine, campaign: str, folder: Path
+) -> None:
+    file = folder / "old.csv"
+    file.write_bytes("Телефон;Имя\n79001230077;Анна\n".encode("cp1251"))
+    said = dialer("base", "load", file, "--campaign", campaign, "--encoding", "windows-1251", "--dry-run", "--json")
+    assert said.code == 0, said.err
+    assert json.loads(said.out)["accepted"] == 1
