@@ -64,6 +64,9 @@ class Probe:
                 probe = cls(lab, http, name)
                 reader = asyncio.create_task(probe._read(socket))
                 try:
+                    # An application that another client had before does not follow all channels by its address alone.
+                    source = {"eventSource": "channel:"}
+                    assert await probe.request("POST", f"applications/{name}/subscription", **source) == 200
                     await probe._arm()
                     yield probe
                 finally:
