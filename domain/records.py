@@ -101,6 +101,18 @@ class LeftBehind:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftInWrapUp:
+    """A conversation whose engine is gone and whose agent never said how it ended.
+
+    behind.counters: as they were before the conversation's attempt."""
+
+    lead: LeadId
+    campaign: CampaignId
+    agent: AgentId
+    behind: LeftBehind
+
+
+@dataclass(frozen=True, slots=True)
 class IntentOrder:
     attempt: AttemptId
     agent: AgentId | None  # reserved beforehand

@@ -21,6 +21,7 @@ from domain.records import (
     IntentOrder,
     LeadCard,
     LeftBehind,
+    LeftInWrapUp,
     NextStep,
     RecordingRow,
 )
@@ -41,6 +42,11 @@ class DialStore(Protocol):
 
     async def unclaim(self, attempts: Collection[AttemptId]) -> None:
         """Put claimed leads back to where they stood. Rows already of state `intent` are left alone."""
+        ...
+
+    async def release_claims(self, campaign: CampaignId, engine: EngineId, keep: Collection[AttemptId]) -> int:
+        """Put this engine's claims that are not among `keep` back to where they stood; return how many.
+        A claim whose answer was lost is known to nobody else."""
         ...
 
     async def intend(
@@ -101,6 +107,15 @@ class EngineStore(Protocol):
 
     async def left_behind(self, attempts: Collection[AttemptId]) -> Sequence[LeftBehind]:
         """Of these attempts, those in flight whose engines have ended."""
+        ...
+
+    async def left_in_wrapup(self) -> Sequence[LeftInWrapUp]:
+        """Conversations of engines that have ended whose leads still wait for a disposition."""
+        ...
+
+    async def close_forgotten_shifts(self, engine: EngineId, mine: Collection[ShiftId]) -> int:
+        """Close open shifts other than `mine` at the end of their last interval; return how many.
+        None while another engine lives: they may be its own."""
         ...
 
     async def take_lease(self, campaign: CampaignId, engine: EngineId, seconds: float) -> bool:

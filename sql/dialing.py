@@ -59,6 +59,10 @@ class PgDialStore:
         with translated(_WHERE):
             await self._pool.execute(_SQL["unclaim"], list(attempts))
 
+    async def release_claims(self, campaign: CampaignId, engine: EngineId, keep: Collection[AttemptId]) -> int:
+        with translated(_WHERE):
+            return int(await self._pool.fetchval(_SQL["release_claims"], campaign, engine, list(keep)))
+
     async def intend(
         self,
         engine: EngineId,

@@ -11,9 +11,9 @@ import asyncpg
 from domain.disposition import DispositionKind
 from domain.errors import NotFound
 from domain.i18n import _
-from domain.ids import AgentId, AttemptId, CampaignId, EngineId, PromiseId, ShiftId
+from domain.ids import AgentId, AttemptId, CampaignId, EngineId, LeadId, PromiseId, ShiftId
 from domain.outcome import AgentState, LeadState, Outcome, Temperature
-from domain.records import AgentInterval, AgentRow, CampaignRow, LeadCounters, LeftBehind
+from domain.records import AgentInterval, AgentRow, CampaignRow, LeadCounters, LeftBehind, LeftInWrapUp
 from sql.catalog import load
 from sql.errors import translated
 
@@ -66,6 +66,20 @@ class PgEngineStore:
         with translated(_WHERE):
             rows = await self._pool.fetch(_SQL["left_behind"], list(attempts))
         return [left_behind(row) for row in rows]
+
+    async def left_in_wrapup(self) -> Sequence[LeftInWrapUp]:
+        with translated(_WHERE):
+            rows = await self._pool.fetch(_SQL["left_in_wrapup"])
+        return [
+            LeftInWrapUp(
+                LeadId(row["lead_id"]), CampaignId(row["campaign_id"]), AgentId(row["agent_id"]), left_behind(row)
+            )
+            for row in rows
+        ]
+
+    async def close_forgotten_shifts(self, engine: EngineId, mine: Collection[ShiftId]) -> int:
+        with translated(_WHERE):
+            return len(await self._pool.fetch(_SQL["close_forgotten_shifts"], engine, list(mine)))
 
     async def take_lease(self, campaign: CampaignId, engine: EngineId, seconds: float) -> bool:
         """False, too, for an engine that has ended. Raises NotFound if there is no such campaign."""

@@ -40,6 +40,8 @@ async def connect_pool(
             min_size=min_size,
             max_size=max_size,
             timeout=CONNECT_TIMEOUT_S,
+            # The server keeps its own limit unless it hangs itself: then nobody may wait for it for ever.
+            command_timeout=statement_timeout_s + CONNECT_TIMEOUT_S if statement_timeout_s else None,
             init=prepare_connection,
             server_settings=_settings(application_name, statement_timeout_s),
         )

@@ -108,6 +108,26 @@ requeued AS (
 )
 UPDATE lead SET state = 'queued' FROM released WHERE lead.id = released.lead_id;
 
+-- name: release_claims
+-- Claims of an engine in a campaign that it does not know of ($3: those it knows) go back to the queue.
+WITH released AS (
+    DELETE FROM inflight
+    WHERE campaign_id = $1 AND engine_id = $2 AND state = 'claimed' AND attempt_id <> ALL ($3::bigint[])
+    RETURNING *
+),
+requeued AS (
+    INSERT INTO dial_queue (campaign_id, zone_set_id, priority, due_at, lead_id, number_id, agent_id, agent_until,
+                            needs_agent, promise_id)
+    SELECT campaign_id, zone_set_id, priority, due_at, lead_id, number_id, promised_agent_id, agent_until,
+           needs_agent, promise_id
+    FROM released
+    ON CONFLICT (lead_id) DO NOTHING
+),
+marked AS (
+    UPDATE lead SET state = 'queued' FROM released WHERE lead.id = released.lead_id
+)
+SELECT count(*) FROM released;
+
 -- name: intend
 -- The compliance gate: judge the orders, mark those that may be dialled, send the others back or to their end.
 WITH clock AS MATERIALIZED (

@@ -68,6 +68,36 @@ JOIN number ON number.id = f.number_id
 WHERE f.attempt_id = ANY ($1::bigint[]) AND engine.ended_at IS NOT NULL
 ORDER BY f.attempt_id;
 
+-- name: left_in_wrapup
+-- Leads whose last conversation, of an engine that is gone, has no disposition; counters as before it.
+SELECT talk.id AS attempt_id, lead.id AS lead_id, lead.campaign_id, talk.agent_id, talk.temperature,
+       false AS needs_agent, talk.promise_id, campaign.rules,
+       greatest(lead.counted_attempts - (talk.promise_id IS NULL)::integer, 0) AS counted_attempts,
+       greatest(number.counted_attempts - (talk.promise_id IS NULL)::integer, 0) AS number_counted,
+       greatest(lead.promise_attempts - (talk.promise_id IS NOT NULL)::integer, 0) AS promise_attempts,
+       lead.uncounted_today, greatest(lead.same_outcome_run - 1, 0) AS same_outcome_run, lead.last_outcome
+FROM lead
+CROSS JOIN LATERAL (
+    SELECT * FROM attempt WHERE attempt.lead_id = lead.id ORDER BY attempt.started_at DESC, attempt.id DESC LIMIT 1
+) AS talk
+JOIN engine ON engine.id = talk.engine_id
+JOIN campaign ON campaign.id = lead.campaign_id
+JOIN number ON number.id = lead.number_id
+WHERE lead.state = 'wrapup' AND talk.agent_id IS NOT NULL AND engine.ended_at IS NOT NULL
+  AND NOT EXISTS (SELECT FROM disposition d WHERE d.attempt_id = talk.id)
+ORDER BY talk.id;
+
+-- name: close_forgotten_shifts
+-- Shifts that no living engine leads ($2: those of engine $1) ended with the last that was seen of them.
+UPDATE shift
+SET ended_at = greatest(
+    shift.started_at,
+    (SELECT max(to_at) FROM agent_interval WHERE agent_interval.shift_id = shift.id)
+)
+WHERE ended_at IS NULL AND id <> ALL ($2::bigint[])
+  AND NOT EXISTS (SELECT FROM engine other WHERE other.id <> $1 AND other.ended_at IS NULL)
+RETURNING id;
+
 -- name: take_lease
 -- Take or renew the lease of a campaign, by the database's clock; no row if another engine holds it.
 INSERT INTO campaign_lease AS held (campaign_id, engine_id, lease_until)
