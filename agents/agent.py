@@ -251,11 +251,11 @@ def _pause_now(agent: Agent, event: AgentEvent) -> Step:
 
 
 def _pause_later(agent: Agent, event: AgentEvent) -> Step:
-    return replace(agent, pause_after=True), ()
+    return replace(agent, pause_after=True, leave_after=False), ()
 
 
 def _ready_later(agent: Agent, event: AgentEvent) -> Step:
-    return replace(agent, pause_after=False), ()
+    return replace(agent, pause_after=False, leave_after=False), ()
 
 
 def _ready_now(agent: Agent, event: AgentEvent) -> Step:

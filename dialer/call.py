@@ -30,6 +30,7 @@ from domain.events import (
     AgentHungUp,
     AgentLegLost,
     AgentReserved,
+    AnswerMissed,
     BridgeFailed,
     CallEvent,
     ChannelAnswered,
@@ -159,6 +160,12 @@ def _overdue(call: Call, event: CallEvent) -> Step:
     return _end(call, HangupBy.TIMEOUT)
 
 
+def _answer_missed(call: Call, event: CallEvent) -> Step:
+    freed: tuple[Command, ...] = () if call.agent is None else (ReleaseAgent(call.agent, talked=False),)
+    alone = replace(call, state=CallState.MESSAGE, answered_at=event.at, agent=None, bridge=None)
+    return replace(alone, limit_passed=True, message_played=True), (*freed, CancelTimer(TimerKind.OVERDUE))
+
+
 def _reserved_agent_lost_before_answer(call: Call, event: CallEvent) -> Step:
     return replace(call, agent=None, bridge=None), ()
 
@@ -208,9 +215,8 @@ def _bridged(call: Call, event: CallEvent) -> Step:
 def _left_before_agent(call: Call, event: CallEvent) -> Step:
     """The customer hung up after the answer and before any agent: early within the limit."""
     assert isinstance(event, ChannelEnded)
-    outcome = Outcome.ABANDONED if call.limit_passed else Outcome.CUSTOMER_HUNG_EARLY
-    if call.agent_lost:
-        outcome = Outcome.AGENT_MISSED
+    early = Outcome.ABANDONED if call.limit_passed else Outcome.CUSTOMER_HUNG_EARLY
+    outcome = Outcome.AGENT_MISSED if call.agent_lost else early
     return _ended(_with_causes(call, event), event.at, outcome, HangupBy.CUSTOMER)
 
 
@@ -236,10 +242,6 @@ def _out_of_bridge(call: Call, event: CallEvent) -> Step:
     return _end(call, HangupBy.ENGINE)
 
 
-def _stop_talking(call: Call, event: CallEvent) -> Step:
-    return _end(call, HangupBy.ENGINE)
-
-
 # ---- the message, and the end ---------------------------------------------------------------------
 
 
@@ -252,10 +254,6 @@ def _left_during_message(call: Call, event: CallEvent) -> Step:
     assert isinstance(event, ChannelEnded)
     outcome = Outcome.AGENT_MISSED if call.agent_lost else Outcome.ABANDONED
     return _ended(_with_causes(call, event), event.at, outcome, HangupBy.CUSTOMER)
-
-
-def _stop_message(call: Call, event: CallEvent) -> Step:
-    return _end(call, HangupBy.ENGINE)
 
 
 def _end_confirmed(call: Call, event: CallEvent) -> Step:
@@ -283,6 +281,10 @@ def _vanished(call: Call, event: CallEvent) -> Step:
 
 def _node_lost(call: Call, event: CallEvent) -> Step:
     return _ended(call, event.at, Outcome.NODE_LOST, HangupBy.NETWORK)
+
+
+def _stop(call: Call, event: CallEvent) -> Step:
+    return _end(call, HangupBy.ENGINE)
 
 
 # ---- shared ------------------------------------------------------------------------------------------
@@ -336,6 +338,7 @@ TRANSITIONS: dict[tuple[CallState, type], Handler] = {
     (_S.PLACING, AgentLegLost): _reserved_agent_lost_before_answer,
     (_S.PLACING, Overdue): _overdue,
     (_S.PLACING, ChannelVanished): _vanished,
+    (_S.PLACING, AnswerMissed): _answer_missed,
     (_S.PLACING, StopAsked): _cancel,
     (_S.PLACING, NodeLost): _node_lost,
     (_S.RINGING, ChannelProgress): _progress,
@@ -345,6 +348,7 @@ TRANSITIONS: dict[tuple[CallState, type], Handler] = {
     (_S.RINGING, AgentLegLost): _reserved_agent_lost_before_answer,
     (_S.RINGING, Overdue): _overdue,
     (_S.RINGING, ChannelVanished): _vanished,
+    (_S.RINGING, AnswerMissed): _answer_missed,
     (_S.RINGING, StopAsked): _cancel,
     (_S.RINGING, NodeLost): _node_lost,
     (_S.WAITING, AgentReserved): _agent_given,
@@ -371,14 +375,14 @@ TRANSITIONS: dict[tuple[CallState, type], Handler] = {
     (_S.TALKING, AgentLegLost): _agent_left,
     (_S.TALKING, AgentReserved): _agent_too_late,
     (_S.TALKING, ChannelVanished): _vanished,
-    (_S.TALKING, StopAsked): _stop_talking,
+    (_S.TALKING, StopAsked): _stop,
     (_S.TALKING, NodeLost): _node_lost,
     (_S.MESSAGE, PlaybackEnded): _message_over,
     (_S.MESSAGE, AgentReserved): _agent_too_late,
     (_S.MESSAGE, ChannelHangupRequested): _note_hangup_request,
     (_S.MESSAGE, ChannelEnded): _left_during_message,
     (_S.MESSAGE, ChannelVanished): _vanished,
-    (_S.MESSAGE, StopAsked): _stop_message,
+    (_S.MESSAGE, StopAsked): _stop,
     (_S.MESSAGE, NodeLost): _node_lost,
     (_S.ENDING, ChannelAnswered): _answered_in_ending,
     (_S.ENDING, ChannelHangupRequested): _note_hangup_request,
@@ -389,9 +393,3 @@ TRANSITIONS: dict[tuple[CallState, type], Handler] = {
     (_S.ENDING, NodeLost): _node_lost,
     (_S.ENDED, AgentReserved): _agent_too_late,
 }
-
-EVENT_TYPES: tuple[type, ...] = (
-    ChannelProgress, ChannelAnswered, ChannelHangupRequested, ChannelEnded, ChannelEnteredBridge,
-    ChannelLeftBridge, PlaybackEnded, OriginateRefused, AgentReserved, AgentLegLost, AgentHungUp,
-    BridgeFailed, NoAgentInTime, EndTimeout, Overdue, ChannelVanished, StopAsked, NodeLost,
-)  # fmt: skip

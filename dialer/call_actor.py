@@ -7,13 +7,17 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import structlog
+
 from campaigns.rules import CampaignRules
 from dialer.call import Call, CallState, on_event
 from domain.clock import Clock
 from domain.commands import CancelTimer, Command, StartTimer, TimerKind
-from domain.events import AgentReserved, CallEvent, EndTimeout, NoAgentInTime, Overdue
+from domain.events import AgentReserved, CallEvent, EndTimeout, NoAgentInTime, Overdue, StopAsked
 from domain.ids import EngineId, customer_channel
 from domain.records import CampaignRow, ClaimedLead, Intent
+
+log = structlog.get_logger()
 
 #: Beyond its ring time-out a call is given this long to end by itself, seconds.
 OVERDUE_GRACE_S = 8.0
@@ -59,6 +63,7 @@ class CallActor:
         self._clock = clock
         self._inbox: deque[CallEvent] = deque()
         self._handling = False
+        self._crashed = False
         self._timers: dict[TimerKind, asyncio.TimerHandle] = {}
         self._start_timer(TimerKind.OVERDUE, context.rules.ring_timeout_s + OVERDUE_GRACE_S)
 
@@ -80,13 +85,20 @@ class CallActor:
             self._handling = False
 
     def _perform(self, command: Command) -> None:
-        match command:
-            case StartTimer(kind=kind, seconds=seconds):
-                self._start_timer(kind, seconds)
-            case CancelTimer(kind=kind):
-                self._cancel_timer(kind)
-            case _:
-                self._performer.perform(self, command)
+        try:
+            match command:
+                case StartTimer(kind=kind, seconds=seconds):
+                    self._start_timer(kind, seconds)
+                case CancelTimer(kind=kind):
+                    self._cancel_timer(kind)
+                case _:
+                    self._performer.perform(self, command)
+        except Exception:
+            # The other commands of the step are carried out all the same, and the call comes to an end.
+            log.exception("call.command_crashed", attempt_id=self.context.lead.attempt, command=type(command).__name__)
+            if not self._crashed:
+                self._crashed = True
+                self._inbox.append(StopAsked(self._clock.now()))
 
     def _start_timer(self, kind: TimerKind, seconds: float) -> None:
         self._cancel_timer(kind)

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
 import structlog
 
 from dialer.call import CallState
 from dialer.call_actor import CallActor
-from domain.events import CallEvent, ChannelEvent, ChannelVanished, NodeLost, PlaybackEnded
+from domain.events import (
+    AnswerMissed,
+    CallEvent,
+    ChannelEnteredBridge,
+    ChannelEvent,
+    ChannelLeftBridge,
+    ChannelVanished,
+    NodeLost,
+    PlaybackEnded,
+)
 from domain.ids import AttemptId, CampaignId, attempt_of, attempt_of_playback
+from domain.ports import ChannelSnapshot
 from domain.records import AttemptFinal
 
 log = structlog.get_logger()
+
+#: An order may be this long on its way to the switch before a look at it must show the call, seconds.
+UNHEARD_S = 10.0
 
 FinishedObserver = Callable[[CallActor, AttemptFinal], None]
 
@@ -34,7 +48,13 @@ class Calls:
     def call_finished(self, actor: CallActor, final: AttemptFinal) -> None:
         self._live.pop(final.attempt, None)
         for observer in self._finished:
-            observer(actor, final)
+            try:
+                observer(actor, final)
+            except Exception:
+                log.exception("call.observer_crashed", attempt_id=final.attempt)
+
+    def knows(self, attempt: AttemptId) -> bool:
+        return attempt in self._live
 
     def deliver(self, attempt: AttemptId, event: CallEvent) -> None:
         actor = self._live.get(attempt)
@@ -70,9 +90,34 @@ class Calls:
         for actor in self.all():
             actor.deliver(event)
 
-    def vanish_missing(self, present: set[str], event: ChannelVanished, known_before: float) -> None:
-        """After a broken link: calls that were placed before the look-round and are not there have ended."""
-        for actor in self.all():
-            if actor.placed_at < known_before and actor.call.channel not in present:
-                log.warning("call.vanished", attempt_id=actor.context.lead.attempt)
-                actor.deliver(event)
+    def positions(self) -> dict[CallActor, CallState]:
+        """Where every call stands, to be compared with a later look at the switch."""
+        return {actor: actor.call.state for actor in self.all()}
+
+    def compare(
+        self, before: Mapping[CallActor, CallState], asked_at: float, seen: Mapping[str, ChannelSnapshot], now: datetime
+    ) -> None:
+        """Tell calls what they missed. before: their positions when the switch was asked, asked_at:
+        monotonic seconds, seen: the channels that it showed. Who has moved on since is left alone."""
+        for actor, state in before.items():
+            if actor.call.state is state:
+                event = _missed(actor, seen.get(actor.call.channel), asked_at, now)
+                if event is not None:
+                    log.warning("call.missed", attempt_id=actor.context.lead.attempt, what=type(event).__name__)
+                    actor.deliver(event)
+
+
+def _missed(actor: CallActor, seen: ChannelSnapshot | None, asked_at: float, now: datetime) -> CallEvent | None:
+    call = actor.call
+    if seen is None:
+        unheard = call.state is CallState.PLACING and asked_at - actor.placed_at < UNHEARD_S
+        return None if unheard or actor.ended else ChannelVanished(now)
+    match call.state:
+        case CallState.PLACING | CallState.RINGING if seen.up:
+            return AnswerMissed(now)
+        case CallState.BRIDGING if call.bridge is not None and seen.bridge == call.bridge:
+            return ChannelEnteredBridge(call.channel, call.bridge, now)
+        case CallState.TALKING if call.bridge is not None and seen.bridge != call.bridge:
+            return ChannelLeftBridge(call.channel, call.bridge, now)
+        case _:
+            return None

@@ -16,9 +16,10 @@ import structlog
 from campaigns.rules import CampaignRules
 from campaigns.service import REFRESH_HOURS_EVERY, refresh_hours
 from dialer.abandonment import AbandonmentWindow, LiveWindow
+from dialer.allow_list import forbidden_by
 from dialer.call_actor import CallActor, CallContext
 from dialer.calls import Calls
-from dialer.executor import Executor, not_placed
+from dialer.executor import Executor, blocked, not_placed
 from dialer.floor import Conversation, Floor
 from dialer.hopper import Hopper
 from dialer.limits import LaunchLog
@@ -29,7 +30,7 @@ from domain.errors import DialerError
 from domain.events import AgentReserved, OriginateRefused
 from domain.ids import EngineId
 from domain.ports import Telephony, Trunks
-from domain.records import CampaignRow, ClaimedLead, Intent, IntentOrder
+from domain.records import AttemptFinal, CampaignRow, ClaimedLead, Intent, IntentOrder
 from domain.stores import DialStore, EngineStore
 from pacing.decide import decide, rate_window_s
 from pacing.model import Decision
@@ -51,6 +52,10 @@ TRUNK_UNREACHABLE = "trunk_unreachable"
 OWED_S = 0.5
 #: Why a call with an agent reserved beforehand was placed; the other reasons are pacing's.
 WITH_AGENT = "with_agent"
+#: A tick that is under way at the close is given this long to end by itself, seconds.
+CLOSE_S = 15.0
+#: 0.18/s over the 1/0.18 s that one call takes must be one call, not a hair less.
+_HAIR = 1e-9
 #: Leads claimed ahead of need; small, so that rules and lists that change take effect at once.
 CLAIM_AHEAD = 4
 
@@ -100,6 +105,7 @@ class CampaignLoop:
         self._launches = LaunchLog()
         self._placed = 0
         self._woken = asyncio.Event()
+        self._closing = False
         self._gate: str | None = None
         self._trunk_lost = False
         self._trusted_until = float("-inf")
@@ -125,7 +131,9 @@ class CampaignLoop:
         return self.decision.reason if self.decision else ""
 
     def update(self, row: CampaignRow) -> None:
-        """The campaign as the manager has it now."""
+        """The campaign as the manager has it now. Raises BadInput if its rules cannot be read."""
+        if row.trunk != self.row.trunk:
+            self._gate = None
         if row.rules_version != self.row.rules_version:
             self.rules = CampaignRules.from_document(row.rules)
             log.info("campaign.rules_changed", campaign_id=row.id, rules_version=row.rules_version)
@@ -133,11 +141,21 @@ class CampaignLoop:
 
     async def close(self) -> None:
         """No new call from now on; leads claimed ahead go back to the queue."""
+        self._closing = True
+        self.wake()
         if self._task is not None:
+            # Not cancelled: an intent that is being committed must become a call, or its row.
+            await asyncio.wait((self._task,), timeout=CLOSE_S)
             self._task.cancel()
             await asyncio.wait((self._task,))
             self._task = None
         self._floor.keep(self.row.id, ())
+        try:
+            await self._settle_doubtful()
+        except DialerError:
+            for lead in self._doubtful:
+                self._executor.close_undialled(self._undialled(lead))
+            self._doubtful.clear()
         await self._hopper.return_all()
 
     async def disarm(self) -> None:
@@ -156,18 +174,19 @@ class CampaignLoop:
     # ---- the loop ---------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        while True:
+        while not self._closing:
             self._woken.clear()
+            gap_s = TICK_GAP_S
             try:
                 await self._tick()
             except DialerError as error:
                 log.warning("campaign.tick_failed", campaign_id=self.row.id, error=type(error).__name__)
-                await asyncio.sleep(RENEW_S)
+                gap_s = TICK_S
             except Exception:
                 # One bad tick must not end the campaign: the next one starts from the rows again.
                 log.exception("campaign.tick_crashed", campaign_id=self.row.id)
-                await asyncio.sleep(RENEW_S)
-            await asyncio.sleep(TICK_GAP_S)
+                gap_s = TICK_S
+            await asyncio.sleep(gap_s)
             try:
                 await asyncio.wait_for(self._woken.wait(), TICK_S)
             except TimeoutError:
@@ -175,6 +194,9 @@ class CampaignLoop:
 
     async def _tick(self) -> None:
         if not await self._may_dial():
+            # Nobody is kept from other campaigns for promises that this one cannot dial.
+            self._floor.keep(self.row.id, ())
+            self._owed_at = float("-inf")
             return
         await self._settle_doubtful()
         await self._fill_hopper()
@@ -229,7 +251,7 @@ class CampaignLoop:
         """Calls with an agent of their own: they take nobody's place, so only lines and rate bound them."""
         now = self._parts.clock.monotonic()
         window_s = rate_window_s(self.rules.calls_per_second)
-        by_rate = math.floor(self.rules.calls_per_second * window_s) - len(self._launches.ages(now, window_s))
+        by_rate = math.floor(self.rules.calls_per_second * window_s + _HAIR) - len(self._launches.ages(now, window_s))
         by_lines = self.rules.max_lines - self._calls.lines_of(self.row.trunk)
         limit = max(0, min(by_rate, by_lines))
         chosen = await self._hopper.take_with_agents(limit, self._reserve_beforehand, now)
@@ -270,6 +292,9 @@ class CampaignLoop:
     ) -> None:
         rules = self.rules
         node_incarnation = self._incarnation()
+        chosen = self._permitted(chosen)
+        if not chosen:
+            return
         orders = [IntentOrder(lead.attempt, reserved.agent if reserved else None) for lead, reserved in chosen]
         try:
             intents = await self._parts.dial_store.intend(
@@ -281,7 +306,7 @@ class CampaignLoop:
                 rules.max_uncounted_per_day,
                 orders,
             )
-        except DialerError:
+        except BaseException:
             for _lead, reserved in chosen:
                 self._release(reserved)
             self._doubtful.extend(lead for lead, _reserved in chosen)
@@ -294,6 +319,22 @@ class CampaignLoop:
                 self._release(reserved)
             else:
                 self._place(lead, intent, reserved, pacing, node_incarnation)
+
+    def _permitted(
+        self, chosen: Sequence[tuple[ClaimedLead, AgentReserved | None]]
+    ) -> Sequence[tuple[ClaimedLead, AgentReserved | None]]:
+        """Those whose numbers the rules, as they are now, allow; the others are called no more."""
+        permitted: list[tuple[ClaimedLead, AgentReserved | None]] = []
+        for lead, reserved in chosen:
+            # An erased number has no digits: the intent statement ends its lead as do-not-call.
+            rule = forbidden_by(self.rules, lead.number) if lead.number else None
+            if rule is None:
+                permitted.append((lead, reserved))
+            else:
+                log.warning("number.forbidden", attempt_id=lead.attempt, rule=rule)
+                self._release(reserved)
+                self._executor.close_undialled(blocked(self._undialled(lead), rule))
+        return permitted
 
     def _release(self, reserved: AgentReserved | None) -> None:
         if reserved is not None:
@@ -321,7 +362,8 @@ class CampaignLoop:
         self._calls.add(actor)
         # Between the commit and the order the lease may have run out, or the switch gone.
         now = self._parts.clock.monotonic()
-        if now < self._trusted_until and self._gate is not None and self._parts.telephony.is_up:
+        trusted = now < self._trusted_until and not self._closing
+        if trusted and self._gate is not None and self._parts.telephony.is_up:
             self._launches.add(now)
             self._placed += 1
             self._executor.place(actor, self._gate)
@@ -334,10 +376,9 @@ class CampaignLoop:
         if not self._doubtful:
             return
         await self._parts.dial_store.unclaim([lead.attempt for lead in self._doubtful])
-        now = self._parts.clock.now()
-        finals = [
-            not_placed(lead, now, self.row, self.rules, self._engine, self._parts.node, self._incarnation())
-            for lead in self._doubtful
-        ]
-        await self._parts.dial_store.finish(finals)
+        await self._parts.dial_store.finish([self._undialled(lead) for lead in self._doubtful])
         self._doubtful.clear()
+
+    def _undialled(self, lead: ClaimedLead) -> AttemptFinal:
+        now = self._parts.clock.now()
+        return not_placed(lead, now, self.row, self.rules, self._engine, self._parts.node, self._incarnation())

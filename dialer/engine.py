@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -14,17 +15,18 @@ from dialer.calls import Calls
 from dialer.campaign_loop import CampaignLoop
 from dialer.executor import Executor, Recorder
 from dialer.floor import Floor
-from dialer.reconcile import Takeover, close_strangers
-from dialer.results import Results
+from dialer.reconcile import Takeover
+from dialer.results import NO_RESULT_IN_TIME, Results
+from dialer.switch_check import SwitchCheck
 from dialer.tasks import Tasks
 from dialer.writer import Writer
 from domain.bases import CampaignStore
 from domain.clock import Clock
 from domain.disposition import DispositionKind
-from domain.errors import DialerError, Unavailable
-from domain.events import ChannelVanished, LinkDown, LinkUp, NodeLost, StopAsked
+from domain.errors import BadInput, DialerError, Unavailable
+from domain.events import ChannelAnswered, ChannelProgress, LinkDown, LinkUp, NodeLost, StopAsked, TelephonyEvent
 from domain.i18n import _
-from domain.ids import CampaignId, EngineId
+from domain.ids import CampaignId, EngineId, attempt_of
 from domain.outcome import AgentState
 from domain.ports import Telephony, Trunks
 from domain.records import AgentRow, AttemptFinal, CampaignRow
@@ -33,9 +35,14 @@ from domain.stores import DialStore, EngineStore
 log = structlog.get_logger()
 
 #: Between two looks at which campaigns run and which agents want to work, seconds.
-LOOK_ROUND_S = 1.0
+LOOK_ROUND_S = 0.5
+#: Between two looks at what the switch shows, and before the next try after one that failed, seconds.
+CHECK_S = 10.0
+CHECK_AGAIN_S = 1.0
 #: Calls that are up at the stop are given this long to be hung up and written, seconds.
 STOP_S = 15.0
+#: At the stop the database is given this long to take the last rows; the next engine closes the others, seconds.
+WRITE_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +75,22 @@ class Engine:
             parts.telephony, self.floor, self.writer, parts.recorder, parts.clock, self._tasks, self.calls
         )
         self.results = Results(self.floor, self.writer, parts.clock, parts.kinds)
+        self._check = SwitchCheck(parts.telephony, self.calls, self.floor, parts.clock)
         self._takeover = Takeover(
-            parts.telephony, parts.dial_store, parts.engine_store, parts.clock, self._known_channels
+            parts.telephony,
+            parts.dial_store,
+            parts.engine_store,
+            parts.clock,
+            self._check.known,
+            self.floor.shifts,
+            parts.kinds[NO_RESULT_IN_TIME],
         )
         self._taken_over = False
+        self._links = 0
+        self._check_due = asyncio.Event()
         self.loops: dict[CampaignId, CampaignLoop] = {}
         self._incarnation: str | None = None
-        self._linked = asyncio.Event()
+        self._linked = asyncio.Event()  # and what the switch shows agrees with what is known here
         self._stopping = asyncio.Event()
         self._changed = asyncio.Event()  # a call ended, or an agent's state changed
         self.engine_id = EngineId(0)
@@ -91,21 +107,26 @@ class Engine:
         log.info("engine.started", engine_id=self.engine_id)
         writing = asyncio.create_task(self.writer.run(), name="writer")
         pumping = asyncio.create_task(self._pump(), name="events")
+        checking = asyncio.create_task(self._check_switch(), name="switch-check")
         stopping = asyncio.create_task(self._stopping.wait(), name="stop")
         try:
             while not stopping.done():
                 await self._look_round()
-                await asyncio.wait((stopping, pumping), timeout=LOOK_ROUND_S, return_when=asyncio.FIRST_COMPLETED)
-                if pumping.done():
-                    # The switch has refused us for good: without its events nothing may be dialled.
-                    pumping.result()
+                waiting = (stopping, pumping, writing)
+                await asyncio.wait(waiting, timeout=LOOK_ROUND_S, return_when=asyncio.FIRST_COMPLETED)
+                # The switch has refused us for good: without its events nothing may be dialled.
+                for vital in (pumping, writing):
+                    if vital.done():
+                        vital.result()
         finally:
             await self._close()
             self.writer.close()
-            await writing
-            for task in (pumping, stopping):
+            await asyncio.wait((writing,), timeout=WRITE_S)
+            if not writing.done():
+                log.error("engine.rows_not_written", backlog=self.writer.backlog)
+            for task in (pumping, checking, stopping, writing):
                 task.cancel()
-            await asyncio.wait((pumping, stopping))
+            await asyncio.wait((pumping, checking, stopping, writing))
             await self._tasks.close()
             await parts.engine_store.end_engine(self.engine_id)
             log.info("engine.stopped", engine_id=self.engine_id)
@@ -115,8 +136,7 @@ class Engine:
         self._stopping.set()
 
     async def _close(self) -> None:
-        for loop in self.loops.values():
-            await loop.close()
+        await asyncio.gather(*(loop.close() for loop in self.loops.values()))
         now = self._parts.clock.now()
         for actor in self.calls.all():
             actor.deliver(StopAsked(now))
@@ -141,43 +161,62 @@ class Engine:
     # ---- events from the switch ------------------------------------------------------------------
 
     async def _pump(self) -> None:
-        telephony = self._parts.telephony
         while True:
-            event = await telephony.next_event()
-            match event:
-                case LinkUp():
-                    await self._link_up(event)
-                case LinkDown():
-                    log.warning("switch.link_down", reason=event.reason)
-                    self._linked.clear()
-                case _:
-                    if not self.calls.on_channel_event(event):
-                        self.floor.on_telephony(event)
+            event = await self._parts.telephony.next_event()
+            try:
+                self._take(event)
+            except Exception:
+                # One event that nobody understood must not silence all the others.
+                log.exception("event.crashed", kind=type(event).__name__)
 
-    async def _link_up(self, event: LinkUp) -> None:
-        parts = self._parts
+    def _take(self, event: TelephonyEvent) -> None:
+        match event:
+            case LinkUp():
+                self._link_up(event)
+            case LinkDown():
+                log.warning("switch.link_down", reason=event.reason)
+                self._linked.clear()
+            case ChannelProgress() | ChannelAnswered() if self._is_stranger(event.channel):
+                # An order that was given up for lost has been carried out after all.
+                log.warning("call.stranger", channel=event.channel)
+                self._tasks.spawn(self._parts.telephony.hang_up(event.channel), name="hang-up-stranger")
+            case _:
+                if not self.calls.on_channel_event(event):
+                    self.floor.on_telephony(event)
+
+    def _is_stranger(self, channel: str) -> bool:
+        attempt = attempt_of(channel)
+        return attempt is not None and not self.calls.knows(attempt)
+
+    def _link_up(self, event: LinkUp) -> None:
         restarted = self._incarnation not in (None, event.incarnation)
         self._incarnation = event.incarnation
         log.info("switch.link_up", restarted=restarted)
         if restarted:
-            self.calls.node_lost(NodeLost(parts.clock.now()))
+            self.calls.node_lost(NodeLost(self._parts.clock.now()))
             self.floor.lose_all_legs()
-        asked_at = parts.clock.monotonic()
-        try:
-            snapshot = await parts.telephony.snapshot()
-        except DialerError as error:
-            log.warning("switch.snapshot_failed", error=type(error).__name__)
-            return
-        present = {channel.channel for channel in snapshot.channels}
-        self.calls.vanish_missing(present, ChannelVanished(parts.clock.now()), asked_at)
-        await close_strangers(parts.telephony, snapshot, self._known_channels())
         for loop in self.loops.values():
             loop.forget_gate()
-        self._linked.set()
-        self._wake()
+        self._links += 1
+        self._check_due.set()
 
-    def _known_channels(self) -> set[str]:
-        return {actor.call.channel for actor in self.calls.all()} | self.floor.channels()
+    async def _check_switch(self) -> None:
+        while True:
+            self._check_due.clear()
+            link = self._links
+            if self._parts.telephony.is_up:
+                try:
+                    await self._check.run()
+                    if link == self._links and link > 0:
+                        self._linked.set()
+                        self._wake()
+                except DialerError as error:
+                    log.warning("switch.check_failed", error=type(error).__name__)
+                except Exception:
+                    log.exception("switch.check_crashed")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CHECK_S if self._linked.is_set() else CHECK_AGAIN_S):
+                    await self._check_due.wait()
 
     # ---- once a second ----------------------------------------------------------------------------
 
@@ -212,6 +251,8 @@ class Engine:
                 await self._follow_agents(await store.floor_plan())
         except DialerError as error:
             log.warning("engine.look_round_failed", error=type(error).__name__)
+        except Exception:
+            log.exception("engine.look_round_crashed")
 
     async def _follow_campaigns(self, rows: Sequence[CampaignRow]) -> None:
         running = {row.id: row for row in rows}
@@ -221,15 +262,22 @@ class Engine:
             if all(other.row.trunk != loop.row.trunk for other in self.loops.values()):
                 await loop.disarm()
         for campaign_id, row in running.items():
-            present = self.loops.get(campaign_id)
-            if present is not None:
-                present.update(row)
-            else:
-                loop = CampaignLoop(
-                    row, self.engine_id, self._parts, self.calls, self.floor, self.executor, self.incarnation
-                )
-                self.loops[campaign_id] = loop
-                loop.start()
+            try:
+                self._follow_campaign(row)
+            except BadInput as error:
+                # The others go on; this one dials by the rules that it had, or not at all.
+                log.error("campaign.rules_unreadable", campaign_id=campaign_id, error=str(error))
+
+    def _follow_campaign(self, row: CampaignRow) -> None:
+        present = self.loops.get(row.id)
+        if present is not None:
+            present.update(row)
+        else:
+            loop = CampaignLoop(
+                row, self.engine_id, self._parts, self.calls, self.floor, self.executor, self.incarnation
+            )
+            self.loops[row.id] = loop
+            loop.start()
 
     async def _follow_agents(self, plan: Sequence[tuple[AgentRow, frozenset[CampaignId]]]) -> None:
         for row, campaigns in plan:

@@ -4,12 +4,15 @@ and its result returns to the call as an event."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from dataclasses import replace
 from datetime import datetime
-from typing import Protocol, assert_never
+from typing import Any, Protocol, assert_never
 
 import structlog
 
 from campaigns.rules import CampaignRules, after_attempt
+from dialer.call import CallState
 from dialer.call_actor import CallActor
 from dialer.floor import Conversation, Floor
 from dialer.tasks import Tasks
@@ -29,17 +32,19 @@ from domain.commands import (
     WithdrawRequest,
 )
 from domain.errors import DialerError, InDoubt, TelephonyError, Unavailable
-from domain.events import BridgeFailed, OriginateRefused, PlaybackEnded
+from domain.events import BridgeFailed, CallEvent, OriginateRefused, PlaybackEnded
 from domain.ids import AttemptId, CampaignId, EngineId, message_playback
-from domain.outcome import HangupBy, Outcome
+from domain.outcome import HangupBy, LeadState, Outcome
 from domain.ports import OriginateOrder, Telephony
-from domain.records import AttemptFinal, CampaignRow, ClaimedLead
+from domain.records import AttemptFinal, CampaignRow, ClaimedLead, NextStep
 
 log = structlog.get_logger()
 
 #: Seconds after an unanswered originate order before its absence counts as proof: bytes that are
 #: already in the switch's socket may still dial.
 QUIET_S = 3.0
+#: Between two tries of what the switch did not take although the call needs it, seconds.
+RETRY_S = 1.0
 #: The longest conversation, seconds: the dead man's switch of a bridged call.
 LONGEST_CALL_S = 4 * 3600
 
@@ -79,6 +84,10 @@ class Executor:
         """Order the call. It has its intent already, so the order is given at most once."""
         self._tasks.spawn(self._originate(actor, endpoint), name="originate")
 
+    def close_undialled(self, final: AttemptFinal) -> None:
+        """Write the row of a lead that was claimed, or had its intent, and certainly was not dialled."""
+        self._writer.put(final)
+
     def perform(self, actor: CallActor, command: Command) -> None:
         match command:
             case RequestAgent():
@@ -88,7 +97,7 @@ class Executor:
             case WithdrawRequest():
                 self._floor.withdraw(actor.context.lead.attempt)
             case BridgeCustomer(bridge=bridge):
-                self._tasks.spawn(self._bridge(actor, bridge), name="bridge")
+                self._spawn(self._bridge(actor, bridge), actor, BridgeFailed(self._clock.now()))
             case ConversationBegan(agent=agent):
                 self._floor.conversation_began(agent)
                 lead = actor.context.lead
@@ -97,7 +106,9 @@ class Executor:
             case ReleaseAgent(agent=agent, talked=talked):
                 self._floor.release(agent, talked=talked)
             case PlayMessage():
-                self._tasks.spawn(self._play_message(actor), name="message")
+                playback = message_playback(actor.context.lead.attempt)
+                failed = PlaybackEnded(playback, heard=False, at=self._clock.now())
+                self._spawn(self._play_message(actor, playback), actor, failed)
             case HangUp():
                 self._tasks.spawn(self._hang_up(actor), name="hang-up")
             case FinishAttempt():
@@ -106,6 +117,15 @@ class Executor:
                 raise AssertionError("timers belong to the actor")
             case _:
                 assert_never(command)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], actor: CallActor, failed: CallEvent) -> None:
+        """A task that crashes, in whatever way, is told to its call: the call must not wait for it."""
+
+        def ended(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and task.exception() is not None:
+                actor.deliver(failed)
+
+        self._tasks.spawn(work, name=type(failed).__name__).add_done_callback(ended)
 
     # ---- the switch ------------------------------------------------------------------------------
 
@@ -128,6 +148,9 @@ class Executor:
         except (TelephonyError, Unavailable) as error:
             log.warning("originate.refused", attempt_id=context.lead.attempt, error=type(error).__name__)
             actor.deliver(OriginateRefused(self._clock.now()))
+        except Exception:
+            log.exception("originate.crashed", attempt_id=context.lead.attempt)
+            await self._settle_doubt(actor)
 
     async def _settle_doubt(self, actor: CallActor) -> None:
         """The order may have been carried out or not: only the switch knows, and it is asked, not told again."""
@@ -147,16 +170,19 @@ class Executor:
             actor.deliver(BridgeFailed(self._clock.now()))
 
     async def _bound_length(self, actor: CallActor) -> None:
-        try:
-            await self._telephony.set_variable(actor.call.channel, "TIMEOUT(absolute)", str(LONGEST_CALL_S))
-        except TelephonyError:
-            pass  # the call is over already
-        except DialerError as error:
-            log.warning("call.length_not_bounded", attempt_id=actor.context.lead.attempt, error=type(error).__name__)
+        # Until it is done the dead man's switch of an unanswered call would cut the conversation.
+        while actor.call.state is CallState.TALKING:
+            try:
+                await self._telephony.set_variable(actor.call.channel, "TIMEOUT(absolute)", str(LONGEST_CALL_S))
+                return
+            except (InDoubt, Unavailable) as error:
+                log.warning("call.not_bounded", attempt_id=actor.context.lead.attempt, error=type(error).__name__)
+            except TelephonyError:
+                return  # the call is over already
+            await asyncio.sleep(RETRY_S)
 
-    async def _play_message(self, actor: CallActor) -> None:
+    async def _play_message(self, actor: CallActor, playback: str) -> None:
         attempt = actor.context.lead.attempt
-        playback = message_playback(attempt)
         media = actor.context.campaign.abandon_message
         try:
             if media is None:
@@ -167,22 +193,25 @@ class Executor:
             actor.deliver(PlaybackEnded(playback, heard=False, at=self._clock.now()))
 
     async def _hang_up(self, actor: CallActor) -> None:
-        try:
-            await self._telephony.hang_up(actor.call.channel)
-        except DialerError as error:
-            log.warning("hangup.failed", attempt_id=actor.context.lead.attempt, error=type(error).__name__)
+        while not actor.ended:
+            try:
+                await self._telephony.hang_up(actor.call.channel)
+                return
+            except DialerError as error:
+                log.warning("hangup.failed", attempt_id=actor.context.lead.attempt, error=type(error).__name__)
+            await asyncio.sleep(RETRY_S)
 
     # ---- the end -----------------------------------------------------------------------------------
 
     def _finish(self, actor: CallActor) -> None:
         final = attempt_final(actor, self._clock.now())
         self._writer.put(final)
+        self._finished.call_finished(actor, final)
         if actor.call.bridged_at is not None:
             self._recorder.finish(final.attempt)
         elif actor.call.answered_at is not None:
             # The switch recorded from the answer on, and there was no conversation.
             self._recorder.discard(actor.call.channel)
-        self._finished.call_finished(actor, final)
 
 
 def attempt_final(actor: CallActor, now: datetime) -> AttemptFinal:
@@ -262,6 +291,11 @@ def not_placed(
         rules_version=campaign.rules_version,
         next=after_attempt(rules, lead, Outcome.NOT_PLACED, False, now),
     )
+
+
+def blocked(final: AttemptFinal, rule: str) -> AttemptFinal:
+    """The same for a number that a rule forbids: its lead is not called any more."""
+    return replace(final, next=NextStep(LeadState.BLOCKED, rule=rule), pacing={"blocked_by": rule})
 
 
 def _in_order(start: datetime, *times: datetime | None) -> list[datetime | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
@@ -28,9 +28,9 @@ from domain.events import (
     ChannelEnteredBridge,
     TelephonyEvent,
 )
-from domain.ids import AgentId, AttemptId, CampaignId, agent_of
+from domain.ids import AgentId, AttemptId, CampaignId, ShiftId, agent_of
 from domain.outcome import AgentState
-from domain.ports import OriginateOrder, Telephony
+from domain.ports import ChannelSnapshot, OriginateOrder, Telephony
 from domain.records import AgentRow, ClaimedLead
 from domain.stores import EngineStore
 
@@ -38,6 +38,12 @@ log = structlog.get_logger()
 
 #: Seconds for an agent's telephone to answer the leg of his shift.
 LEG_RING_S = 20
+#: A leg that is not up so long after its order never will be, seconds.
+LEG_UP_S = LEG_RING_S + 5
+#: A telephone that could not be reached is tried again after the first wait; it doubles up to the second, seconds.
+REDIAL_S = (1.0, 30.0)
+#: An agent whose leg is lost in these can say no more how the conversation ended.
+_OWES_RESULT = (AgentState.TALKING, AgentState.WRAPUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,7 @@ class AgentChange:
 Observer = Callable[[AgentChange], None]
 Deliver = Callable[[AttemptId, CallEvent], None]
 WrapUpExpired = Callable[[AgentId], None]
+ResultMissing = Callable[[AgentId, Conversation], None]
 
 
 class Floor:
@@ -83,7 +90,9 @@ class Floor:
         self._waiting: dict[AttemptId, Conversation] = {}
         self._observers: list[Observer] = []
         self._wrapup_timers: dict[AgentId, asyncio.TimerHandle] = {}
+        self._redial: dict[AgentId, tuple[float, float]] = {}  # not before (monotonic), and the next wait
         self.on_wrapup_expired: WrapUpExpired | None = None
+        self.on_result_missing: ResultMissing | None = None  # the agent is gone and said nothing of the customer
 
     # ---- shifts --------------------------------------------------------------------------------
 
@@ -96,6 +105,8 @@ class Floor:
         if present is not None and present.state is not AgentState.OFFLINE:
             self._pool.assign(row.id, campaigns)
             return
+        if self._clock.monotonic() < self._redial.get(row.id, (0.0, 0.0))[0]:
+            return
         now = self._clock.now()
         shift = await self._store.start_shift(row.id, now)
         self._rows[row.id] = row
@@ -104,6 +115,7 @@ class Floor:
         self._apply(row.id, machine.ShiftStarted(now))
 
     def sign_off(self, agent: AgentId) -> None:
+        self._redial.pop(agent, None)
         self._apply(agent, machine.ShiftEnded(self._clock.now()))
 
     def pause(self, agent: AgentId) -> None:
@@ -156,8 +168,8 @@ class Floor:
 
     def hang_up_customer(self, agent: AgentId) -> None:
         """The agent ends the conversation."""
-        present = self._agents[agent]
-        if present.state is AgentState.TALKING and present.attempt is not None:
+        present = self._agents.get(agent)
+        if present is not None and present.state is AgentState.TALKING and present.attempt is not None:
             self._deliver(present.attempt, AgentHungUp(self._clock.now()))
 
     # ---- what others may ask -------------------------------------------------------------------------
@@ -177,12 +189,18 @@ class Floor:
     def row(self, agent: AgentId) -> AgentRow:
         return self._rows[agent]
 
-    def channels(self) -> set[str]:
-        """Legs of the shifts that are on."""
-        return {agent.channel for agent in self._agents.values() if agent.state is not AgentState.OFFLINE}
+    def names(self) -> set[str]:
+        """Legs and bridges of the shifts that are on."""
+        return {name for agent in self.present().values() for name in (agent.channel, agent.bridge)}
+
+    def shifts(self) -> list[ShiftId]:
+        return [agent.shift for agent in self.present().values()]
+
+    def present(self) -> dict[AgentId, Agent]:
+        return {agent.id: agent for agent in self._agents.values() if agent.state is not AgentState.OFFLINE}
 
     def working(self) -> list[AgentId]:
-        return [agent.id for agent in self._agents.values() if agent.state is not AgentState.OFFLINE]
+        return list(self.present())
 
     # ---- events from the switch ---------------------------------------------------------------------
 
@@ -208,6 +226,27 @@ class Floor:
             case _:
                 pass
 
+    def compare(self, before: Mapping[AgentId, Agent], seen: Mapping[str, ChannelSnapshot], now: datetime) -> None:
+        """Tell shifts what they missed. before: the floor when the switch was asked; seen: the channels it showed."""
+        for agent, then in before.items():
+            present = self._agents[agent]
+            if present.shift != then.shift:
+                continue
+            leg = seen.get(present.channel)
+            joined = leg is not None and leg.bridge == present.bridge
+            match present.state:
+                case AgentState.OFFLINE:
+                    continue
+                case AgentState.CONNECTING if joined:
+                    self._apply(agent, machine.LegUp(now))
+                case AgentState.CONNECTING:
+                    if (now - present.since).total_seconds() > LEG_UP_S:
+                        self._apply(agent, machine.LegEnded(now))
+                case _:
+                    if not joined and then.state is not AgentState.CONNECTING:
+                        log.warning("agent.leg_vanished", agent_id=agent, state=present.state)
+                        self._apply(agent, machine.LegEnded(now))
+
     # ---- the machine and its commands ---------------------------------------------------------------
 
     def _apply(self, agent_id: AgentId, event: AgentEvent) -> None:
@@ -219,10 +258,14 @@ class Floor:
         if moved.state is not AgentState.READY:
             self._pool.set_busy(agent_id)
         changed = moved.state is not present.state
-        if changed and moved.attempt is None:
-            self._conversations.pop(agent_id, None)
+        ended = self._conversations.pop(agent_id, None) if changed and moved.attempt is None else None
+        if changed and present.state is AgentState.CONNECTING:
+            self._note_leg(agent_id, event)
         for command in commands:
             self._perform(present, command)
+        owed = isinstance(event, machine.LegEnded) and present.state in _OWES_RESULT
+        if owed and ended is not None and self.on_result_missing is not None:
+            self.on_result_missing(agent_id, ended)
         # BecameFree may already have given the agent his next customer, who was then announced.
         if changed and self._agents[agent_id] is moved:
             self._announce(moved)
@@ -230,7 +273,17 @@ class Floor:
     def _announce(self, agent: Agent) -> None:
         change = AgentChange(agent.id, agent.state, agent.since, self._conversations.get(agent.id))
         for observer in self._observers:
-            observer(change)
+            try:
+                observer(change)
+            except Exception:
+                # Whoever looks on must not stop what he looks at.
+                log.exception("agent.observer_crashed", agent_id=agent.id)
+
+    def _note_leg(self, agent: AgentId, event: AgentEvent) -> None:
+        """A telephone that does not come up is not rung every second."""
+        _until, wait = self._redial.pop(agent, (0.0, REDIAL_S[0]))
+        if isinstance(event, machine.LegEnded | machine.LegRefused):
+            self._redial[agent] = (self._clock.monotonic() + wait, min(2 * wait, REDIAL_S[1]))
 
     def _perform(self, before: Agent, command: AgentCommand) -> None:
         match command:
@@ -301,15 +354,21 @@ class Floor:
             await self._telephony.originate(order)
         except DialerError as error:
             log.warning("agent.leg_refused", agent_id=agent.id, error=type(error).__name__)
-            self._apply(agent.id, machine.LegRefused(self._clock.now()))
+            self._leg_failed(agent, machine.LegRefused(self._clock.now()))
 
     async def _join_own_bridge(self, agent: Agent) -> None:
         try:
             await self._telephony.add_to_bridge(agent.bridge, agent.channel)
         except DialerError as error:
             log.warning("agent.bridge_failed", agent_id=agent.id, error=type(error).__name__)
-            await self._telephony.hang_up(agent.channel)
+            self._leg_failed(agent, machine.LegEnded(self._clock.now()))
+
+    def _leg_failed(self, agent: Agent, event: AgentEvent) -> None:
+        if self._agents[agent.id].shift == agent.shift:
+            self._apply(agent.id, event)
 
     async def _drop_leg(self, agent: Agent) -> None:
-        await self._telephony.hang_up(agent.channel)
-        await self._telephony.destroy_bridge(agent.bridge)
+        try:
+            await self._telephony.hang_up(agent.channel)
+        finally:
+            await self._telephony.destroy_bridge(agent.bridge)

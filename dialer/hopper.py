@@ -9,7 +9,7 @@ import structlog
 
 from domain.errors import DialerError
 from domain.events import AgentReserved
-from domain.ids import AgentId, CampaignId, EngineId
+from domain.ids import AgentId, AttemptId, CampaignId, EngineId
 from domain.records import ClaimedLead
 from domain.stores import DialStore
 
@@ -17,6 +17,8 @@ log = structlog.get_logger()
 
 #: An empty queue is asked again after this long, seconds.
 EMPTY_S = 0.25
+#: Between two looks for claims whose answer was lost, seconds.
+TIDY_S = 30.0
 
 Reserve = Callable[[ClaimedLead], AgentReserved | None]
 
@@ -32,6 +34,7 @@ class Hopper:
         self._ordinary: deque[ClaimedLead] = deque()
         self._with_agent: deque[ClaimedLead] = deque()
         self._claim_at = float("-inf")
+        self._tidy_at = float("-inf")
 
     @property
     def ready(self) -> int:
@@ -40,10 +43,18 @@ class Hopper:
 
     async def fill(self, wanted: int, free_agents: Collection[AgentId], now: float) -> None:
         """Claim up to `wanted` leads in all. now: monotonic seconds. Raises Unavailable."""
+        if now >= self._tidy_at:
+            await self._release_all_but([lead.attempt for lead in (*self._ordinary, *self._with_agent)])
+            self._tidy_at = now + TIDY_S
         missing = wanted - len(self._ordinary)
         if missing <= 0 or now < self._claim_at:
             return
-        claimed = await self._store.claim(self._campaign, self._engine, missing, free_agents)
+        try:
+            claimed = await self._store.claim(self._campaign, self._engine, missing, free_agents)
+        except Exception:
+            # A time-out is not a rollback: what was claimed without our knowledge goes back first.
+            self._tidy_at = float("-inf")
+            raise
         for lead in claimed:
             needs_agent = lead.promised_agent is not None or lead.needs_agent
             (self._with_agent if needs_agent else self._ordinary).append(lead)
@@ -74,15 +85,22 @@ class Hopper:
 
     async def return_all(self) -> None:
         """Nothing more will be dialled: every lead goes back to its place."""
-        leads = [*self._ordinary, *self._with_agent]
         self._ordinary.clear()
         self._with_agent.clear()
-        if leads:
-            await self._unclaim(leads)
+        try:
+            await self._release_all_but([])
+        except DialerError as error:
+            # They go back when the campaign is dialled again, or when this engine has ended.
+            log.warning("hopper.not_returned", error=type(error).__name__)
+
+    async def _release_all_but(self, known: Sequence[AttemptId]) -> None:
+        released = await self._store.release_claims(self._campaign, self._engine, known)
+        if released and known:
+            log.warning("hopper.lost_claims_returned", campaign_id=self._campaign, count=released)
 
     async def _unclaim(self, leads: Sequence[ClaimedLead]) -> None:
         try:
             await self._store.unclaim([lead.attempt for lead in leads])
         except DialerError as error:
-            # The rows stay claimed by this engine and go back to the queue when it has ended.
+            self._tidy_at = float("-inf")
             log.warning("hopper.not_returned", count=len(leads), error=type(error).__name__)

@@ -19,6 +19,8 @@ from domain.stores import DialStore
 
 #: Events kept for the screen.
 LAST_EVENTS = 8
+#: Waits of which the median is told.
+LAST_BRIDGES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class StatusKeeper:
         self._campaign = campaign
         self._clock = clock
         self._outcomes: Counter[Outcome] = Counter()
-        self._bridge_ms: list[float] = []
+        self._bridge_ms: deque[float] = deque(maxlen=LAST_BRIDGES)
         self._last: deque[FinishedCall] = deque(maxlen=LAST_EVENTS)
         engine.calls.observe_finished(self._finished)
 

@@ -30,6 +30,7 @@ class Results:
         self._clock = clock
         self._kinds = kinds
         floor.on_wrapup_expired = self.expire
+        floor.on_result_missing = self.missing
 
     def record(self, agent: AgentId, code: str, *, note: str = "", due_at: datetime | None = None) -> None:
         """The agent's result of the conversation just ended; ends the wrap-up.
@@ -40,6 +41,8 @@ class Results:
         conversation = self._floor.conversation(agent)
         if conversation is None or self._floor.agent(agent).state is not AgentState.WRAPUP:
             raise NotFound(_("There is no finished conversation to record a result for."))
+        if not _can_be_written(note):
+            raise BadInput(_("The note holds a character that cannot be kept. Write it as plain text."))
         kind = self._kinds.get(code)
         if kind is None:
             raise BadInput(_("There is no result {code}.").format(code=code))
@@ -53,6 +56,11 @@ class Results:
             log.warning("wrapup.expired", agent_id=agent, attempt_id=conversation.lead.attempt)
             self._write(agent, conversation, self._kinds[NO_RESULT_IN_TIME], "", None)
         self._floor.wrapped_up(agent)
+
+    def missing(self, agent: AgentId, conversation: Conversation) -> None:
+        """The agent's leg was lost in mid-talk or before he said how it ended: the lead must not wait for him."""
+        log.warning("result.missing", agent_id=agent, attempt_id=conversation.lead.attempt)
+        self._write(agent, conversation, self._kinds[NO_RESULT_IN_TIME], "", None)
 
     def _write(
         self, agent: AgentId, conversation: Conversation, kind: DispositionKind, note: str, due_at: datetime | None
@@ -71,3 +79,8 @@ class Results:
             due_at=due_at,
         )
         self._writer.put(DispositionToWrite(disposition, step))
+
+
+def _can_be_written(note: str) -> bool:
+    """PostgreSQL's text takes neither a zero nor half of a surrogate pair."""
+    return not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in note)

@@ -33,9 +33,13 @@ class Tasks:
         elif error is not None:
             log.error("task.crashed", task=task.get_name(), exc_info=error)
 
+    async def idle(self) -> None:
+        """Wait until nothing runs."""
+        while self._running:
+            await asyncio.wait(tuple(self._running))
+
     async def close(self) -> None:
         """Cancel what still runs and wait for it."""
         for task in tuple(self._running):
             task.cancel()
-        while self._running:
-            await asyncio.wait(tuple(self._running))
+        await self.idle()

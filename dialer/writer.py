@@ -7,10 +7,11 @@ written in batches. While PostgreSQL is away the queue keeps them and tries agai
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import TypeVar
 
 import structlog
 
@@ -20,6 +21,8 @@ from domain.records import AgentInterval, AttemptFinal, Disposition, NextStep
 from domain.stores import DialStore, EngineStore
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 #: Rows arriving within this time go to the database together, seconds.
 GATHER_S = 0.05
@@ -96,31 +99,38 @@ class Writer:
     async def _write_until_done(self, batch: list[Item]) -> None:
         """Attempts first (their leads wait for the disposition), then the rest; each part once."""
         attempts = [item for item in batch if isinstance(item, AttemptFinal)]
-        if attempts:
-            await self._retry("attempts", len(attempts), partial(self._dial_store.finish, attempts))
+        await self._write_together("attempts", attempts, self._dial_store.finish)
         for item in batch:
             if isinstance(item, DispositionToWrite):
                 write = partial(self._dial_store.record_disposition, item.disposition, item.step)
                 await self._retry("disposition", 1, write)
         intervals = [item for item in batch if isinstance(item, AgentInterval)]
-        if intervals:
-            await self._retry("intervals", len(intervals), partial(self._engine_store.record_intervals, intervals))
+        await self._write_together("intervals", intervals, self._engine_store.record_intervals)
         for item in batch:
             if isinstance(item, ShiftToClose):
                 await self._retry("shift", 1, partial(self._engine_store.end_shift, item.shift, item.at))
 
-    async def _retry(self, what: str, count: int, write: Callable[[], Awaitable[None]]) -> None:
+    async def _write_together(
+        self, what: str, rows: Sequence[T], write: Callable[[Sequence[T]], Awaitable[None]]
+    ) -> None:
+        """One row that the schema refuses must not take the others of its batch with it."""
+        if rows and not await self._retry(what, len(rows), partial(write, rows)) and len(rows) > 1:
+            for row in rows:
+                await self._retry(what, 1, partial(write, [row]))
+
+    async def _retry(self, what: str, count: int, write: Callable[[], Awaitable[None]]) -> bool:
+        """False if the row, or one of the batch, is refused for a reason that no waiting changes."""
         while True:
             try:
                 await write()
-                return
+                return True
             except Unavailable:
                 log.warning("database.away", holding=what, count=count, backlog=self.backlog)
                 await asyncio.sleep(RETRY_S)
             except DialerError as refused:
                 log.error("database.refused", what=what, count=count, error=type(refused).__name__)
-                return
+                return False
             except Exception:
                 # A row that the schema refuses must not hold up all those behind it.
                 log.exception("database.row_refused", what=what, count=count)
-                return
+                return False

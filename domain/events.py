@@ -169,6 +169,13 @@ class ChannelVanished:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerMissed:
+    """The call was answered while nobody listened: the switch plays the message and hangs up by itself."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class StopAsked:
     """The engine is closing: hang up."""
 
@@ -192,6 +199,7 @@ EngineCallEvent = (
     | EndTimeout
     | Overdue
     | ChannelVanished
+    | AnswerMissed
     | StopAsked
     | NodeLost
 )

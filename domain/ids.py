@@ -55,6 +55,11 @@ def agent_of(channel: str) -> tuple[AgentId, ShiftId] | None:
     return (AgentId(int(found.group(1))), ShiftId(int(found.group(2)))) if found else None
 
 
+def is_agent_bridge(bridge: str) -> bool:
+    """Whether this is the bridge of some agent's shift."""
+    return bridge.startswith("ab-") and agent_of(f"ag-{bridge[3:]}") is not None
+
+
 def message_playback(attempt: AttemptId) -> str:
     """Playback id of the abandoned-call message played to an attempt's customer."""
     return f"am-{attempt:0{_ATTEMPT_DIGITS}d}"

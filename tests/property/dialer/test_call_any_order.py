@@ -14,6 +14,7 @@ from domain.events import (
     AgentHungUp,
     AgentLegLost,
     AgentReserved,
+    AnswerMissed,
     BridgeFailed,
     CallEvent,
     ChannelAnswered,
@@ -57,6 +58,7 @@ KINDS = st.sampled_from(
         EndTimeout,
         Overdue,
         ChannelVanished,
+        AnswerMissed,
         StopAsked,
         NodeLost,
     ]

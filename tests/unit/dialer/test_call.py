@@ -20,6 +20,7 @@ from domain.events import (
     AgentHungUp,
     AgentLegLost,
     AgentReserved,
+    AnswerMissed,
     BridgeFailed,
     CallEvent,
     ChannelAnswered,
@@ -93,6 +94,7 @@ def play(*events: CallEvent, call: Call | None = None) -> tuple[Call, list[Comma
 
 NO_AGENT, STOP = NoAgentInTime(at(4)), StopAsked(at(4))
 LEG_LOST, NODE_LOST = AgentLegLost(at(3)), NodeLost(at(3))
+ANSWER_MISSED = AnswerMissed(at(3))
 VANISHED, OVERDUE, END_TIMEOUT = ChannelVanished(at(9)), Overdue(at(9)), EndTimeout(at(19))
 
 STORIES: dict[str, tuple[list[CallEvent], CallState, Outcome | None, HangupBy | None]] = {
@@ -237,6 +239,13 @@ STORIES: dict[str, tuple[list[CallEvent], CallState, Outcome | None, HangupBy | 
         Outcome.NO_ANSWER,
         HangupBy.TIMEOUT,
     ),
+    "answered while nobody listened": (
+        [ringing(), ANSWER_MISSED, ended()],
+        CallState.ENDED,
+        Outcome.ABANDONED,
+        HangupBy.CUSTOMER,
+    ),
+    "answered before anything was heard": ([ANSWER_MISSED], CallState.MESSAGE, None, None),
     "promised agent": ([LEG_LOST, ringing(), LEG_LOST, answered()], CallState.WAITING, None, None),
     "switch restarted, placing": ([NODE_LOST], CallState.ENDED, Outcome.NODE_LOST, HangupBy.NETWORK),
     "switch restarted, ringing": ([ringing(), NODE_LOST], CallState.ENDED, Outcome.NODE_LOST, HangupBy.NETWORK),

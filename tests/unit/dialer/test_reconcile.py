@@ -10,7 +10,8 @@ import pytest
 from campaigns.rules import CampaignRules
 from dialer.reconcile import SETTLE_S, SILENT_S, Takeover, close_strangers
 from domain.clock import Clock
-from domain.errors import Gone, Unavailable
+from domain.disposition import DispositionKind
+from domain.errors import AlreadyExists, Gone, Unavailable
 from domain.ids import (
     AgentId,
     AttemptId,
@@ -21,18 +22,23 @@ from domain.ids import (
     NumberId,
     PromiseId,
     ShiftId,
+    agent_bridge,
     agent_channel,
     customer_channel,
 )
 from domain.outcome import LeadState, Outcome, Temperature
 from domain.ports import ChannelSnapshot, SwitchSnapshot, Telephony
-from domain.records import AttemptFinal, LeadCounters, LeftBehind, NextStep
+from domain.records import AttemptFinal, Disposition, LeadCounters, LeftBehind, LeftInWrapUp, NextStep
 from domain.stores import DialStore, EngineStore
 
 pytestmark = pytest.mark.unit
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
 ME, DEAD = EngineId(7), EngineId(6)
+NO_RESULT = DispositionKind(
+    "DISPO_TIMEOUT", "", False, False, False, False, False, False, promise=False, dnc=False, lead_state=None
+)
+LOOSE_ENDS = [("left in wrap-up",), ("close shifts", ME, 8)]
 FRESH = LeadCounters(0, 0, 0, 0, 0, None)
 
 
@@ -54,6 +60,9 @@ class World:
     away: str = ""
     done: list[tuple[Any, ...]] = field(default_factory=list)
     finished: list[AttemptFinal] = field(default_factory=list)
+    bridges: Sequence[str] = ()
+    wrapups: Sequence[LeftInWrapUp] = ()
+    said: list[tuple[Disposition, NextStep]] = field(default_factory=list)
 
     def _do(self, *what: Any) -> None:
         self.done.append(what)
@@ -75,12 +84,30 @@ class World:
 
     async def snapshot(self) -> SwitchSnapshot:
         self._do("snapshot")
-        return SwitchSnapshot("boot1", tuple(ChannelSnapshot(name, True, None, NOW) for name in self.channels), ())
+        return SwitchSnapshot(
+            "boot1", tuple(ChannelSnapshot(name, True, None, NOW) for name in self.channels), self.bridges
+        )
 
     async def hang_up(self, channel: str, *, cause: int = 16) -> None:
         self._do("hang up", channel)
         if channel == customer_channel(AttemptId(404)):
             raise Gone("gone")
+
+    async def left_in_wrapup(self) -> Sequence[LeftInWrapUp]:
+        self._do("left in wrap-up")
+        return self.wrapups
+
+    async def record_disposition(self, said: Disposition, step: NextStep) -> None:
+        self.said.append((said, step))
+        if said.attempt == 409:
+            raise AlreadyExists("said already")
+
+    async def close_forgotten_shifts(self, engine: EngineId, mine: Collection[ShiftId]) -> int:
+        self._do("close shifts", engine, *mine)
+        return 1
+
+    async def destroy_bridge(self, bridge: str) -> None:
+        self._do("destroy", bridge)
 
     async def leftovers(self, engine: EngineId) -> Sequence[AttemptFinal]:
         self._do("leftovers", engine)
@@ -94,15 +121,19 @@ class World:
         self.finished.extend(finals)
 
     async def take_over(self, known: Collection[str] = ()) -> Sequence[EngineId]:
-        takeover = Takeover(
+        return await self.takeover(known).run(ME)
+
+    def takeover(self, known: Collection[str] = ()) -> Takeover:
+        return Takeover(
             cast(Telephony, self),
             cast(DialStore, self),
             cast(EngineStore, self),
             cast(Clock, FixedClock()),
             lambda: known,
+            lambda: [ShiftId(8)],
+            NO_RESULT,
             sleep=self.sleep,
         )
-        return await takeover.run(ME)
 
 
 def left(
@@ -159,13 +190,14 @@ async def test_gates_close_first_then_a_second_passes_then_calls_end_and_rows_co
         ("hang up", stranger),
         ("leftovers", ME),
         ("finish", 1),
+        *LOOSE_ENDS,
     ]
 
 
 async def test_without_a_gone_engine_nothing_is_touched() -> None:
     world = World(gone=[], rows=[left()], channels=[customer_channel(AttemptId(5))])
     assert await world.take_over() == []
-    assert world.done == [("bury", ME, SILENT_S)]
+    assert world.done == [("bury", ME, SILENT_S), *LOOSE_ENDS]
 
 
 @pytest.mark.parametrize("away", ["disarm", "snapshot"])
@@ -231,3 +263,46 @@ async def test_only_legs_that_nobody_here_knows_are_hung_up() -> None:
     snapshot = await world.snapshot()
     assert await close_strangers(cast(Telephony, world), snapshot, {mine}) == 2
     assert world.done[1:] == [("hang up", other), ("hang up", agent)]
+
+
+async def test_a_bridge_that_no_shift_owns_is_removed() -> None:
+    mine, left_over = agent_bridge(AgentId(1), ShiftId(2)), agent_bridge(AgentId(1), ShiftId(1))
+    world = World(bridges=[mine, "conference", left_over, "ab-strange"])
+    snapshot = await world.snapshot()
+    await close_strangers(cast(Telephony, world), snapshot, {mine})
+    assert world.done[1:] == [("destroy", left_over)]
+
+
+def in_wrapup(attempt: int, *, runs: int = 0) -> LeftInWrapUp:
+    counters = LeadCounters(runs, runs, 0, 0, runs, Outcome.ANSWERED)
+    behind = LeftBehind(AttemptId(attempt), Temperature.COLD, False, None, counters, {})
+    return LeftInWrapUp(LeadId(attempt), CampaignId(1), AgentId(3), behind)
+
+
+async def test_a_conversation_that_nobody_can_judge_any_more_gets_no_result_and_its_next_step() -> None:
+    world = World(gone=[], wrapups=[in_wrapup(1), in_wrapup(409), in_wrapup(2, runs=2)])
+    await world.take_over()
+    assert [(said.code, said.attempt, said.agent) for said, _step in world.said] == [
+        ("DISPO_TIMEOUT", attempt, 3) for attempt in (1, 409, 2)
+    ]
+    assert [step.state for _said, step in world.said] == [LeadState.QUEUED, LeadState.QUEUED, LeadState.EXHAUSTED]
+    assert world.said[0][1].due_at == NOW + timedelta(days=1)
+
+
+async def test_loose_ends_are_tied_once_and_again_when_another_engine_dies() -> None:
+    world = World(gone=[])
+    takeover = world.takeover()
+    for gone in ([], [], [DEAD], []):
+        world.gone = gone
+        await takeover.run(ME)
+    assert world.done.count(("close shifts", ME, 8)) == 2
+
+
+async def test_loose_ends_that_could_not_be_tied_are_tried_again() -> None:
+    world = World(gone=[], away="close shifts")
+    takeover = world.takeover()
+    with pytest.raises(Unavailable):
+        await takeover.run(ME)
+    world.away = ""
+    await takeover.run(ME)
+    assert world.done.count(("close shifts", ME, 8)) == 2

@@ -132,3 +132,13 @@ async def test_closing_writes_what_is_left(stores: Stores) -> None:
     writer.close()
     await asyncio.wait_for(running, 5)
     assert stores.written == ["attempt 1"]
+
+
+async def test_one_row_of_a_batch_that_is_refused_does_not_take_the_others_with_it(
+    writer: Writer, stores: Stores
+) -> None:
+    stores.failures = [ValueError("a constraint"), ValueError("a constraint")]
+    for attempt in (1, 2, 3):
+        writer.put(final(attempt))
+    await writer.drain()
+    assert stores.written == ["attempt 2", "attempt 3"]
