@@ -83,11 +83,13 @@ async def _connected(lab: Lab) -> AsyncIterator[_Switch]:
     headers = {"Authorization": aiohttp.encode_basic_auth(lab.ari.user, lab.ari.secret)}
     async with (
         aiohttp.ClientSession(headers=headers) as http,
-        http.ws_connect(f"{lab.ari.base_url}/ari/events?app={_APP}&subscribeAll=true") as socket,
+        http.ws_connect(f"{lab.ari.base_url}/ari/events?app={_APP}") as socket,
     ):
         switch = _Switch(http, lab.ari.base_url)
         reader = asyncio.create_task(switch.read(socket))
         try:
+            # Not with subscribeAll: it takes device states in, and Asterisk can deadlock when those are given up.
+            await switch.request("POST", f"applications/{_APP}/subscription", eventSource="channel:")
             yield switch
         finally:
             reader.cancel()
