@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 
 from domain.errors import DialerError, Unavailable
+from domain.i18n import _
 from lab.processes import ProcessId
 from lab.root import AsteriskRoot
 
@@ -101,8 +101,7 @@ class Instance:
         """Start the process so that it outlives us; `process` says which it is."""
         # the shell hands the process over to init and tells its id
         shell = self._spawn(["sh", "-c", '"$@" >&2 & echo $!', "sh", *self._command("-f", "-n")], subprocess.PIPE)
-        told, _ = shell.communicate()
-        self.process = ProcessId.of(int(told))
+        self.process = ProcessId.of(int(shell.communicate()[0]))
 
     def _spawn(self, command: list[str], output: int) -> subprocess.Popen[bytes]:
         with (self.folder.base / "console.log").open("wb") as console:
@@ -118,15 +117,14 @@ class Instance:
 
     def wait_booted(self) -> None:
         """Return when Asterisk says that it is fully booted. Raises Unavailable with the end of its log."""
-        self._wait_for(lambda: self.cli("core waitfullybooted") is not None, "did not boot", _BOOT_S)
-
-    def _wait_for(self, done: Callable[[], bool], failure: str, limit_s: float) -> None:
-        deadline = time.monotonic() + limit_s
-        while not done():
+        deadline = time.monotonic() + _BOOT_S
+        while self.cli("core waitfullybooted") is None:
             if self.process is None or not self.process.alive:
-                raise Unavailable(f"Asterisk ({self.name}) ended while starting.{self.tail()}")
+                text = _("Asterisk ({name}) ended while starting.")
+                raise Unavailable(text.format(name=self.name) + self.tail())
             if time.monotonic() > deadline:
-                raise Unavailable(f"Asterisk ({self.name}) {failure} within {limit_s:.0f} s.{self.tail()}")
+                text = _("Asterisk ({name}) did not boot within {limit:.0f} s.")
+                raise Unavailable(text.format(name=self.name, limit=_BOOT_S) + self.tail())
             time.sleep(_POLL_S)
 
     def cli(self, command: str) -> str | None:

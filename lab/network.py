@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Self
 
 from domain.errors import BadInput, Unavailable
+from domain.i18n import _, ngettext
 from lab import ports
 from lab.instance import Folder, Instance
 from lab.processes import ProcessId
@@ -103,7 +104,8 @@ class Lab(LabAccess):
         Raises BadInput for a bad number of agents, Unavailable with the end of Asterisk's log otherwise.
         """
         if not 0 <= agents <= MOST_AGENTS:
-            raise BadInput(f"The lab can have 0 to {MOST_AGENTS} robot agents, not {agents}.")
+            text = _("The lab can have 0 to {most} robot agents, not {count}.")
+            raise BadInput(text.format(most=MOST_AGENTS, count=agents))
         root = ensure_root(data_dir)
         runs = data_dir.resolve() / "lab"
         _remove_old(runs)
@@ -259,12 +261,17 @@ def _wait_registered(access: LabAccess, switch: Instance, network: Instance) -> 
             with opener.open(request, timeout=_REGISTER_S) as reply:
                 missing = wanted - {row["resource"] for row in json.load(reply) if row["state"] == "online"}
         except (urllib.error.URLError, OSError) as error:
-            raise Unavailable(f"The lab's switch does not answer over ARI ({error}).{switch.tail()}") from error
+            text = _("The lab's switch does not answer over ARI ({error}).").format(error=error)
+            raise Unavailable(text + switch.tail()) from error
         if not missing:
             return
         if time.monotonic() > deadline:
-            text = f"{len(missing)} endpoints of the lab did not come online, e.g. {min(missing)}."
-            raise Unavailable(text + network.tail())
+            text = ngettext(
+                "{count} endpoint of the lab did not come online, e.g. {name}.",
+                "{count} endpoints of the lab did not come online, e.g. {name}.",
+                len(missing),
+            )
+            raise Unavailable(text.format(count=len(missing), name=min(missing)) + network.tail())
         time.sleep(_POLL_S)
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from domain.errors import Unavailable
+from domain.i18n import _
 
 #: Below the range from which Linux takes ephemeral ports, above the well-known services.
 _FIRST, _LAST, _BLOCK = 12000, 31999, 2000
@@ -66,7 +67,7 @@ def claim() -> Iterator[PortBlock]:
             if _listens_nowhere(block):
                 yield block
                 return
-    raise Unavailable("All port blocks of the lab are in use: stop a lab with `dialer lab down` and try again.")
+    raise Unavailable(_("All port blocks of the lab are in use: stop a lab with `dialer lab down` and try again."))
 
 
 def _listens_nowhere(block: PortBlock) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from domain.errors import BadInput
+from domain.i18n import _
 
 _PLACEHOLDER = re.compile(r"@([A-Z][A-Z0-9_]*)@")
 #: What could end a line, start a comment or start another section of an Asterisk file.
@@ -23,9 +24,11 @@ def fill(text: str, values: Mapping[str, str], *, where: str) -> str:
     def one(match: re.Match[str]) -> str:
         name = match[1]
         if name not in values:
-            raise BadInput(f"{where}: no value for {name}; the template and the code that fills it disagree.")
+            text = _("{where}: no value for {name}; the template and the code that fills it disagree.")
+            raise BadInput(text.format(where=where, name=name))
         if _UNSAFE.search(values[name]):
-            raise BadInput(f"{where}: the value of {name} has a character that an Asterisk file cannot hold.")
+            text = _("{where}: the value of {name} has a character that an Asterisk file cannot hold.")
+            raise BadInput(text.format(where=where, name=name))
         return values[name]
 
     return _PLACEHOLDER.sub(one, text)

@@ -21,6 +21,7 @@ from typing import IO
 import structlog
 
 from domain.errors import Unavailable
+from domain.i18n import _
 
 MIRROR = "http://deb.debian.org/debian"
 SUITES = ("forky", "sid")
@@ -62,12 +63,14 @@ class AsteriskRoot:
         loaders = sorted((self.path / "usr").glob("lib*/ld-linux*.so.*"))
         binary = self.path / "usr/sbin" / program
         if not loaders or not binary.exists():
-            raise Unavailable(f"{self.path} holds no {program}: remove the folder and run `make install` again.")
+            text = _("{folder} holds no {program}: remove the folder and run `make install` again.")
+            raise Unavailable(text.format(folder=self.path, program=program))
         return [str(loaders[0]), "--library-path", str(self.libraries), str(binary)]
 
     def version(self) -> str:
         """What Asterisk says of itself. Raises Unavailable if it does not run here."""
-        return _run([*self.command("asterisk"), "-V"], 30, f"Asterisk in {self.path} does not run").strip()
+        failure = _("Asterisk in {folder} does not run").format(folder=self.path)
+        return _run([*self.command("asterisk"), "-V"], 30, failure).strip()
 
 
 def find_root(data_dir: Path, environment: Mapping[str, str] = os.environ) -> AsteriskRoot | None:
@@ -112,7 +115,8 @@ def _unpack(work: Path, target: Path, become_root: Sequence[str], mirror: str) -
     for package in sorted((work / "download/var/cache/apt/archives").glob("*.deb")):
         with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE) as archive:
             unpack = ["tar", "--extract", "--no-same-owner", *left_out, "--directory", str(root.path)]
-            _run(unpack, _UNPACK_S, f"{package.name} does not unpack", stdin=archive.stdout)
+            failure = _("The package {name} does not unpack").format(name=package.name)
+            _run(unpack, _UNPACK_S, failure, stdin=archive.stdout)
     (root.path / _STAMP).write_text(f"{suite}\n{root.version()}\n")
     if target.exists():
         shutil.rmtree(target)
@@ -130,21 +134,23 @@ def _fetch(folder: Path, become_root: Sequence[str], mirror: str) -> str:
         command += [f"--keyring={_KEYRING}", suite, str(folder), mirror, "sid"]
         log.info("lab.asterisk_fetching", suite=suite, mirror=mirror)
         try:
-            _run(command, _FETCH_S, f"Debian's packages of Asterisk could not be fetched ({suite} at {mirror})")
+            failure = _("Debian's packages of Asterisk could not be fetched ({suite} at {mirror})")
+            _run(command, _FETCH_S, failure.format(suite=suite, mirror=mirror))
         except Unavailable as error:
             last = error
             _remove(folder, become_root)
         else:
             return suite
     assert last is not None  # noqa: S101 - there is at least one suite
-    raise Unavailable(f"{last} Check the network, or name an unpacked Asterisk 22 in {OVERRIDE}.") from last
+    text = _("Check the network, or name an unpacked Asterisk 22 in {variable}.")
+    raise Unavailable(f"{last}\n{text.format(variable=OVERRIDE)}") from last
 
 
 def _debootstrap() -> str:
     # the folders for administrators are not on the path of others, who may run it in a namespace of their own
     found = shutil.which("debootstrap", path=os.pathsep.join([os.environ.get("PATH", ""), *_ADMIN_FOLDERS]))
     if found is None:
-        raise Unavailable("debootstrap is missing: `make install` installs it, or `apt-get install debootstrap`.")
+        raise Unavailable(_("debootstrap is missing: `make install` installs it, or `apt-get install debootstrap`."))
     return found
 
 
@@ -152,27 +158,31 @@ def _way_to_root() -> list[str]:
     """What to put before debootstrap so that it may run: nothing, sudo, or a user namespace of our own."""
     _debootstrap()
     if not _KEYRING.exists():
-        raise Unavailable(f"{_KEYRING} is missing: `apt-get install debian-archive-keyring` brings it.")
+        text = _("{file} is missing: `apt-get install debian-archive-keyring` brings it.")
+        raise Unavailable(text.format(file=_KEYRING))
     if os.geteuid() == 0:
         return []
     for way in (["sudo", "-n"], ["unshare", "--map-root-user", "--fork"]):
         if shutil.which(way[0]) and subprocess.run([*way, "true"], capture_output=True, check=False).returncode == 0:
             return way
-    raise Unavailable(
+    text = _(
         "debootstrap must run as root: run `make install` as root or with sudo, "
-        f"or name an unpacked Asterisk 22 in {OVERRIDE}."
+        "or name an unpacked Asterisk 22 in {variable}."
     )
+    raise Unavailable(text.format(variable=OVERRIDE))
 
 
 def _check_space(folder: Path) -> None:
     free = shutil.disk_usage(folder).free // 1_000_000
     if free < _SIZE_MB:
-        raise Unavailable(f"{folder} has {free} MB free; unpacking Asterisk needs {_SIZE_MB} MB.")
+        text = _("{folder} has {free} MB free; unpacking Asterisk needs {needed} MB.")
+        raise Unavailable(text.format(folder=folder, free=free, needed=_SIZE_MB))
 
 
 def _remove(folder: Path, become_root: Sequence[str]) -> None:
     if folder.exists():
-        _run([*become_root, "rm", "-rf", "--", str(folder)], _UNPACK_S, f"{folder} cannot be removed")
+        failure = _("{folder} cannot be removed").format(folder=folder)
+        _run([*become_root, "rm", "-rf", "--", str(folder)], _UNPACK_S, failure)
 
 
 def _run(command: Sequence[str], limit_s: float, failure: str, *, stdin: IO[bytes] | None = None) -> str:
