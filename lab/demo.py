@@ -254,7 +254,8 @@ def run() -> int:
     try:
         asyncio.run(main(console, seed=options.seed, pictures=options.pictures))
     except DialerError as error:
-        Console(stderr=True).print(f"{_('Error')}: {error}", markup=False, highlight=False, soft_wrap=True)
+        text = _("Error: {error}").format(error=error)
+        Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
