@@ -18,6 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 CATEGORIES = {"unit", "property", "integration", "lab"}
 PRODUCT = ("domain", "pacing", "campaigns", "agents", "recordings", "kpi", "dialer", "ami", "ari", "sql", "web", "lab")
 LONGEST_FILE = 600
+TRANSLATORS = {"_", "ngettext"}
+#: Errors that end in the log, where texts are English: the recordings' pipeline catches them and names the reason.
+NEVER_SHOWN = {"recordings/audio.py", "recordings/files.py"}
 TEXT = {
     ".py",
     ".sql",
@@ -134,6 +137,118 @@ def test_nothing_prints() -> None:
         for path in files(*PRODUCT, suffixes={".py"})
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert found == []
+
+
+def called(node: ast.AST) -> str:
+    """The name of what a call calls, without its module; empty for anything else."""
+    function = node.func if isinstance(node, ast.Call) else None
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def error_names(modules: Iterable[ast.Module]) -> set[str]:
+    """DialerError and every class below it, by name."""
+    classes = [node for module in modules for node in ast.walk(module) if isinstance(node, ast.ClassDef)]
+    names = {"DialerError"}
+    while (
+        found := {
+            one.name for one in classes if any(isinstance(base, ast.Name) and base.id in names for base in one.bases)
+        }
+        - names
+    ):
+        names |= found
+    return names
+
+
+def words(node: ast.AST) -> Iterator[str]:
+    """The literal words that an expression adds to a text without translating them; what fills a text is no words."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.search("[A-Za-z]", node.value):
+        yield node.value
+    elif isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Add):
+        return  # a path of a file, for example
+    elif isinstance(node, ast.JoinedStr | ast.BinOp | ast.IfExp):
+        for child in ast.iter_child_nodes(node):
+            yield from words(child)
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
+        yield from words(node.func.value)
+
+
+def untranslated(module: ast.Module, errors: set[str]) -> Iterator[tuple[int, str]]:
+    """Line and words of every error made of a text of its own, or of a variable that was given one."""
+    for scope in ast.walk(module):
+        if not isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        texts: dict[str, list[ast.expr]] = {}
+        for node in ast.walk(scope):
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                texts.setdefault(node.targets[0].id, []).append(node.value)
+        for node in ast.walk(scope):
+            if isinstance(node, ast.Call) and called(node) in errors and node.args:
+                message = node.args[0]
+                named = [one.id for one in ast.walk(message) if isinstance(one, ast.Name)]
+                parts = [message, *(value for name in named for value in texts.get(name, ()))]
+                yield from ((node.lineno, text) for part in parts for text in words(part))
+
+
+def product_modules() -> dict[str, ast.Module]:
+    return {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in files(*PRODUCT, suffixes={".py"})}
+
+
+def test_errors_are_said_in_the_readers_language() -> None:
+    modules = product_modules()
+    errors = error_names(modules.values())
+    assert {"BadInput", "Clash", "BadAudio"} <= errors
+    found = {
+        name: list(texts)
+        for name, module in modules.items()
+        if (texts := dict.fromkeys(untranslated(module, errors))) and name not in NEVER_SHOWN
+    }
+    assert found == {}
+    assert all(any(untranslated(modules[name], errors)) for name in NEVER_SHOWN), "translated by now: take it off"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "raise BadInput('no such file')",
+        "raise BadInput(f'{path} is no file')",
+        "raise errors.BadInput('no such ' + kind) from None",
+        "raise BadInput('no {kind}'.format(kind=kind))",
+        "text = f'no {kind}'\n    raise BadInput(text + tail)",
+        "return BadInput(_('This: ') + 'and that')",
+    ],
+)
+def test_an_english_error_would_be_found(code: str) -> None:
+    assert list(untranslated(ast.parse(f"def f():\n    {code}"), {"BadInput"}))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "raise BadInput(_('no such {kind}').format(kind=kind))",
+        "raise BadInput(ngettext('{n} row', '{n} rows', n).format(n=n))",
+        "text = _('no {kind}')\n    raise BadInput(f'{text} {tail}')",
+        "raise BadInput(str(error))",
+        "raise ValueError('a programmer sees it')",
+    ],
+)
+def test_a_translated_error_is_left_alone(code: str) -> None:
+    assert not list(untranslated(ast.parse(f"def f():\n    {code}"), {"BadInput"}))
+
+
+def test_only_whole_texts_are_translated() -> None:
+    """A text that was filled in before it is looked up is found in no catalogue, nor is one out of a variable."""
+    found = [
+        f"{name}:{node.lineno}"
+        for name, module in product_modules().items()
+        if name != "domain/i18n.py"
+        for node in ast.walk(module)
+        if isinstance(node, ast.Call) and called(node) in TRANSLATORS
+        for argument in node.args[: 2 if called(node) == "ngettext" else 1]
+        if isinstance(argument, ast.JoinedStr | ast.BinOp) or called(argument) == "format"
     ]
     assert found == []
 
