@@ -15,6 +15,7 @@ from dialer.calls import UNHEARD_S, Calls
 from domain.commands import BridgeCustomer, Command, FinishAttempt, HangUp, PlayMessage, RequestAgent
 from domain.events import (
     AgentReserved,
+    CallEvent,
     ChannelAnswered,
     ChannelEnded,
     ChannelEnteredBridge,
@@ -102,7 +103,7 @@ async def test_a_command_that_crashes_ends_the_call_and_does_not_hang_it(
     actor: CallActor, performer: Performer, crashing: type
 ) -> None:
     performer.crashes_at = crashing
-    given = [] if crashing is PlayMessage else [RESERVED]
+    given: list[CallEvent] = [] if crashing is PlayMessage else [RESERVED]
     for event in (ringing(), ANSWERED, *given, NoAgentInTime(T0)):
         actor.deliver(event)
     assert actor.call.state is CallState.ENDING
