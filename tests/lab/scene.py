@@ -117,6 +117,7 @@ async def scene(
     rules: dict[str, Any] | None = None,
     result: str = "NOT_INTERESTED",
     sign_on: bool = True,
+    settings: dict[str, Any] | None = None,
 ) -> AsyncIterator[Scene]:
     document = preset("lab", {"wrapup_limit_s": 2, **(rules or {})}).to_document()
     campaign = await make_campaign(pool, mode=mode, trunk=lab.trunk, rules=document)
@@ -130,7 +131,7 @@ async def scene(
             "ready" if sign_on else "offline",
         )
         await pool.execute("INSERT INTO campaign_agent VALUES ($1, $2)", campaign.id, agent)
-    async with running_engine(settings_for(lab, folder, dsn), pool) as running:
+    async with running_engine(settings_for(lab, folder, dsn, **(settings or {})), pool) as running:
         stage = Scene(running, campaign, pool, folder / "recordings", leads)
         stage.follow(result)
         engine = asyncio.create_task(running.engine.run())
