@@ -176,7 +176,7 @@ class Executor:
                 await self._telephony.set_variable(actor.call.channel, "TIMEOUT(absolute)", str(LONGEST_CALL_S))
                 return
             except (InDoubt, Unavailable) as error:
-                log.warning("call.not_bounded", attempt_id=actor.context.lead.attempt, error=type(error).__name__)
+                log.debug("call.not_bounded", attempt_id=actor.context.lead.attempt, error=type(error).__name__)
             except TelephonyError:
                 return  # the call is over already
             await asyncio.sleep(RETRY_S)
