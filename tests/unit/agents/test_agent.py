@@ -50,6 +50,8 @@ STORIES: dict[str, tuple[list[AgentEvent], AgentState]] = {
     "pause thought better of": ([START, UP, TAKE, PAUSE, READY, IN, PAUSE, READY, GONE, PAUSE, READY, DONE], S.READY),
     "leave at once": ([START, UP, LEAVE], S.OFFLINE),
     "leave before the leg is up": ([START, LEAVE], S.OFFLINE),
+    "leaving thought better of": ([START, UP, TAKE, IN, LEAVE, READY, GONE, DONE], S.READY),
+    "a pause instead of leaving": ([START, UP, TAKE, IN, LEAVE, PAUSE, GONE, DONE], S.PAUSED),
     "leave while paused": ([START, UP, PAUSE, LEAVE], S.OFFLINE),
     "leave after the call": ([START, UP, TAKE, LEAVE, IN, LEAVE, GONE, LEAVE, DONE], S.OFFLINE),
     "telephone refuses": ([START, machine.LegRefused(at(1))], S.OFFLINE),
