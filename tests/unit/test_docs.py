@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer.main
 
+from agents import agent as agent_machine
+from dialer import call as call_machine
 from dialer.commands.tree import app
 from dialer.settings import Settings
+from tests.support import state_machines
 
 pytestmark = pytest.mark.unit
 
@@ -126,3 +130,22 @@ def test_every_log_event_that_operators_look_for_is_logged() -> None:
     )
     assert len(events) > 15
     assert [event for event in events if f'"{event}"' not in source] == []
+
+
+def test_the_diagrams_are_those_of_the_tables() -> None:
+    assert state_machines.PAGE.read_text() == state_machines.page(), "run: python -m tests.support.state_machines"
+
+
+@pytest.mark.parametrize(
+    ("arrows", "table"),
+    [
+        (state_machines.call_arrows(), call_machine.TRANSITIONS),
+        (state_machines.agent_arrows(), agent_machine.TRANSITIONS),
+    ],
+    ids=["call", "agent"],
+)
+def test_the_diagrams_show_every_arrow(
+    arrows: state_machines.Arrows, table: dict[tuple[StrEnum, type], object]
+) -> None:
+    drawn = {(before, event) for (before, _after), events in arrows.items() for event in events}
+    assert drawn == {(state, event.__name__) for state, event in table}
