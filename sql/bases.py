@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -65,9 +65,11 @@ class PgBaseStore:
                     base = await _begin(connection, header)
                 yield base
             except BaseException:
-                # A connection that died has rolled back by itself.
-                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                try:
                     await transaction.rollback()
+                except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+                    # It died, and has rolled back by itself; given back as it is, it would hide what happened.
+                    connection.terminate()
                 raise
             with translated(_WHERE):
                 await (transaction.rollback() if dry_run else transaction.commit())
