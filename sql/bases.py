@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -69,7 +69,8 @@ class PgBaseStore:
                     await transaction.rollback()
                 except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
                     # It died, and has rolled back by itself; given back as it is, it would hide what happened.
-                    connection.terminate()
+                    with suppress(asyncpg.InterfaceError):
+                        connection.terminate()
                 raise
             with translated(_WHERE):
                 await (transaction.rollback() if dry_run else transaction.commit())
