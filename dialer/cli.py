@@ -48,6 +48,7 @@ def _run() -> int:
     from typer.exceptions import TyperException
 
     from dialer import telemetry
+    from dialer.commands.help import command_tree
     from dialer.commands.tree import app
     from dialer.commands.usage import usage_problem
     from dialer.settings import read_settings
@@ -55,7 +56,7 @@ def _run() -> int:
     try:
         settings = read_settings()
         telemetry.configure(json=settings.log_json, level=settings.log_level or "warning")
-        code = app(standalone_mode=False)
+        code = command_tree(app)(standalone_mode=False)
     except TyperException as error:
         problem = usage_problem(error)
         if problem is None:  # a group without a command: its help is the answer

@@ -70,13 +70,14 @@ def read_settings(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         wrong = "; ".join(
-            f"DIALER_{str(problem['loc'][0]).upper()} {_problem(problem['type'], problem.get('ctx', {}))}"
+            f"DIALER_{str(problem['loc'][0]).upper()} {what_is_wrong(problem['type'], problem.get('ctx', {}))}"
             for problem in error.errors(include_input=False, include_url=False)
         )
         raise BadInput(_("Wrong settings in the environment: {wrong}.").format(wrong=wrong)) from None
 
 
-def _problem(kind: str, limits: Mapping[str, Any]) -> str:
+def what_is_wrong(kind: str, limits: Mapping[str, Any]) -> str:
+    """The rest of a sentence that begins with the value's name, for one of pydantic's kinds of error."""
     match kind:
         case "int_parsing" | "int_type" | "int_from_float":
             return _("must be a whole number")

@@ -66,7 +66,8 @@ def list_agents(as_json: bool = JSON_OPTION) -> None:
                     for row in rows])  # fmt: skip
         return
     titles = (_("Login"), _("Name"), _("Endpoint"), _("Wants to be"))
-    print_table(titles, [(row.login, row.name, row.endpoint, row.wanted) for row in rows])
+    wishes = {"ready": _("ready"), "paused": _("paused"), "offline": _("offline")}
+    print_table(titles, [(row.login, row.name, row.endpoint, wishes[row.wanted]) for row in rows])
 
 
 def _want(logins: list[str], wanted: str) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from pydantic import ValidationError
 from typer.exceptions import TyperException
 
+from dialer.settings import what_is_wrong
 from domain.i18n import _
 
 
@@ -30,11 +33,30 @@ def _problem(kind: str, error: Any) -> str:
         case "MissingParameter":
             return _("{name} is missing.").format(name=_name(error))
         case "BadParameter":
-            return _("The value of {name} is wrong: {problem}").format(
-                name=_name(error), problem=_sentence(error.message)
-            )
+            return _("The value of {name} is wrong: {problem}").format(name=_name(error), problem=_value_problem(error))
+        case "BadOptionUsage":
+            takes_none = "does not take" in error.message
+            text = _("The option {option} takes no value.") if takes_none else _("The option {option} needs a value.")
+            return text.format(option=error.option_name)
         case _:
-            return _sentence(error.format_message())
+            return _other(_sentence(error.format_message()))
+
+
+def _value_problem(error: Any) -> str:
+    cause = error.__cause__
+    if not isinstance(cause, ValidationError):
+        return _sentence(error.message)
+    first = cause.errors(include_input=False, include_url=False)[0]
+    return _sentence(what_is_wrong(first["type"], first.get("ctx", {})))
+
+
+def _other(text: str) -> str:
+    """What typer says without a kind of its own."""
+    if found := re.fullmatch(r"No such command '(.*)'\.", text):
+        return _("There is no command {command}.").format(command=found[1])
+    if found := re.fullmatch(r"Got unexpected extra argument\(s\) \((.*)\)\.", text):
+        return _("There are too many arguments: {arguments}.").format(arguments=found[1])
+    return _("A command is missing.") if text == "Missing command." else text
 
 
 def _name(error: Any) -> str:
