@@ -15,6 +15,8 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
+from dialer.commands.help import command_tree
+from dialer.commands.tree import app
 from domain import i18n
 from domain.i18n import _, current_language, language_from, ngettext, normalise, set_language, use_language
 
@@ -162,6 +164,27 @@ def test_a_message_is_shown_in_the_language_of_the_context(compiled: Path) -> No
     assert len(set(seen.values())) == 3
     for language in TRANSLATED:
         assert re.fullmatch("[А-Яа-яІіЇїЄєҐґ’' ]+", seen[language][0])
+
+
+def test_the_help_pages_own_words_are_translated(compiled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    english = (
+        "Usage:",
+        "Options ─",
+        "Commands ─",
+        "Arguments ─",
+        "Show this help",
+        "[OPTIONS]",
+        "[required]",
+        "[default:",
+    )
+    for language in i18n.LANGUAGES:
+        with use_language(language):
+            tree = command_tree(app)
+            for command in (tree, tree.commands["report"]):
+                command.context_class(command, info_name="dialer").get_help()
+        pages = capsys.readouterr().out
+        assert pages.count("--help") == 2
+        assert [word for word in english if word in pages] == (list(english) if language == "en" else [])
 
 
 def test_numbers_take_their_form(compiled: Path) -> None:
