@@ -65,7 +65,7 @@ def list_agents(as_json: bool = JSON_OPTION) -> None:
         print_json([{"login": row.login, "name": row.name, "endpoint": row.endpoint, "wanted": row.wanted}
                     for row in rows])  # fmt: skip
         return
-    titles = (_("Login"), _("Name"), _("Endpoint"), _("Wants to be"))
+    titles = (_("Login"), _("Agent"), _("Endpoint"), _("Wants to be"))
     wishes = {"ready": _("ready"), "paused": _("paused"), "offline": _("offline")}
     print_table(titles, [(row.login, row.name, row.endpoint, wishes[row.wanted]) for row in rows])
 
