@@ -20,7 +20,7 @@ import asyncpg
 import pytest
 
 from lab.base import write_base
-from lab.network import Lab
+from lab.network import AmiAccess, AriAccess, Lab
 from lab.processes import ProcessId
 from lab.root import OVERRIDE, ensure_root
 from tests.conftest import run_aside
@@ -196,7 +196,8 @@ def restart_switch(run: Path) -> subprocess.Popen[bytes]:
 
 def secrets_of(run: Path) -> list[str]:
     told = json.loads((run / "run.json").read_text())
-    return [told["ami"][3], told["ari"][3]]
+    ami, ari = told["ami"], told["ari"]
+    return [AmiAccess(*ami).secret, AriAccess(*ari).secret]
 
 
 def private_words(*files: Path) -> set[str]:
